@@ -1,0 +1,117 @@
+"""The only place where compile flags live.
+
+Three ways to run one body of code:
+
+``cpu``
+    ``cpu_loop`` compiles a loop with numba, without the GIL and with a disk cache.
+``simulator``
+    ``NUMBA_ENABLE_CUDASIM=1``: ``cuda_loop`` kernels run as plain Python, thread by thread.
+``cuda``
+    ``cuda_loop`` compiles for the card that is there.
+
+A scalar function is written once, marked ``@shared``, and called from all of them.
+
+numba keys its on-disk cache on the file of the compiled function alone, so an edit to a ``shared`` function in
+another file would leave stale machine code behind. ``use_cache_folder`` therefore names the folder after a digest of
+all kernel sources. It must be called before a kernel module is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SIMULATOR = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
+HAVE_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
+THREADS_PER_BLOCK = 128 if not SIMULATOR else 16
+
+
+def source_digest() -> str:
+    """Digest of every kernel source and of numba's version: what compiled code depends on."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).resolve().parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    version = importlib.util.find_spec("numba")
+    digest.update(str(version and version.origin).encode())
+    return digest.hexdigest()[:16]
+
+
+def use_cache_folder() -> None:
+    """Point numba's cache at a folder keyed on the kernel sources, unless the user chose one (NUMBA_CACHE_DIR)."""
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        os.environ["NUMBA_CACHE_DIR"] = str(root / "gpucall" / "kernels" / source_digest())
+
+
+use_cache_folder()
+
+from numba import njit  # noqa: E402  (the cache folder is read when numba is imported)
+from numba.extending import overload, register_jitable  # noqa: E402
+
+if HAVE_NUMBA_CUDA:
+    from numba import cuda
+
+    if not SIMULATOR:
+        from numba.cuda.extending import overload as cuda_overload
+        from numba.cuda.extending import register_jitable as cuda_register_jitable
+
+
+def shared(function: F) -> F:
+    """Mark a scalar function as compiled for the CPU and, where numba-cuda is installed, for CUDA."""
+    function = register_jitable(function)
+    if HAVE_NUMBA_CUDA and not SIMULATOR:
+        function = cuda_register_jitable(function)
+    return function
+
+
+def cpu_loop(function: F) -> F:
+    """Compile a loop for the CPU: no GIL, cached on disk, numpy's error model (no exception on division by zero)."""
+    return njit(nogil=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def cuda_loop(function: F) -> F | None:
+    """Compile a one-thread-per-item kernel for CUDA (or the simulator); None where numba-cuda is not installed."""
+    return cuda.jit(function) if HAVE_NUMBA_CUDA else None
+
+
+def grid_1d() -> int:
+    """Index of this CUDA thread in a one-dimensional grid. Only inside ``cuda_loop`` kernels."""
+    return int(cuda.grid(1))
+
+
+_simulator_lock = threading.Lock()
+
+
+def atomic_add(array: Any, index: Any, value: Any) -> None:
+    """``array[index] += value`` that no other thread can interrupt: a plain add on the CPU, an atomic one on CUDA.
+
+    The CPU's loops run over disjoint arrays, one per worker, so that they need no atomics. Integer sums do not depend
+    on the order, so the results agree. This body is what the simulator runs.
+    """
+    with _simulator_lock:
+        array[index] += value
+
+
+@overload(atomic_add)
+def _atomic_add_cpu(array: Any, index: Any, value: Any) -> Any:
+    def implementation(array: Any, index: Any, value: Any) -> None:
+        array[index] += value
+
+    return implementation
+
+
+if HAVE_NUMBA_CUDA and not SIMULATOR:
+
+    @cuda_overload(atomic_add)
+    def _atomic_add_cuda(array: Any, index: Any, value: Any) -> Any:
+        def implementation(array: Any, index: Any, value: Any) -> None:
+            cuda.atomic.add(array, index, value)
+
+        return implementation

@@ -30,7 +30,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 SIMULATOR = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 HAVE_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
-THREADS_PER_BLOCK = 128 if not SIMULATOR else 16
 
 
 def source_digest() -> str:
@@ -61,6 +60,8 @@ if HAVE_NUMBA_CUDA:
     if not SIMULATOR:
         from numba.cuda.extending import overload as cuda_overload
         from numba.cuda.extending import register_jitable as cuda_register_jitable
+else:
+    cuda = None
 
 
 def shared(function: F) -> F:
@@ -79,11 +80,6 @@ def cpu_loop(function: F) -> F:
 def cuda_loop(function: F) -> F | None:
     """Compile a one-thread-per-item kernel for CUDA (or the simulator); None where numba-cuda is not installed."""
     return cuda.jit(function) if HAVE_NUMBA_CUDA else None
-
-
-def grid_1d() -> int:
-    """Index of this CUDA thread in a one-dimensional grid. Only inside ``cuda_loop`` kernels."""
-    return int(cuda.grid(1))
 
 
 _simulator_lock = threading.Lock()

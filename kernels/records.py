@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import cpu_loop, cuda_loop, shared
+from .jit import cpu_loop, cuda, cuda_loop, shared
 
 
 class Records(NamedTuple):
@@ -31,7 +31,7 @@ class Records(NamedTuple):
     mate_tid   int32[n]  next_refID
     mate_pos   int32[n]  next_pos
     tlen       int32[n]  signed template length
-    name_hash  uint64[n] 64-bit FNV-1a of the read name
+    name_hash  uint64[n] 64-bit hash of the read name
     mate       int32[n]  row of the overlapping primary mate in the same batch, -1: none
     status     uint8[n]  OK or what is wrong with the record (``STATUS_TEXT``)
     """
@@ -54,3 +54,323 @@ class Records(NamedTuple):
     name_hash: Any
     mate: Any
     status: Any
+
+
+OK = 0
+BAD_SIZE = 1
+BAD_NAME = 2
+BAD_REFERENCE_ID = 3
+BAD_POSITION = 4
+BAD_CIGAR_OPERATION = 5
+CIGAR_SEQUENCE_MISMATCH = 6
+PAST_CONTIG_END = 7
+BAD_LONG_CIGAR = 8
+
+STATUS_TEXT = {
+    BAD_SIZE: "its block_size does not fit its fields",
+    BAD_NAME: "its read name is empty or not terminated",
+    BAD_REFERENCE_ID: "its reference id is not in the header",
+    BAD_POSITION: "its position is negative",
+    BAD_CIGAR_OPERATION: "its CIGAR has an unknown operation",
+    CIGAR_SEQUENCE_MISMATCH: "its CIGAR does not match the length of its sequence",
+    PAST_CONTIG_END: "its alignment reaches past the end of its contig",
+    BAD_LONG_CIGAR: "its CG tag (long CIGAR) is damaged",
+}
+
+FIXED_BYTES = 36  # block_size and the fixed-length fields of a record
+LARGEST_RECORD = 1 << 28
+
+PAIRED, PROPER_PAIR, UNMAPPED, MATE_UNMAPPED = 0x1, 0x2, 0x4, 0x8
+REVERSE, MATE_REVERSE, READ1, READ2 = 0x10, 0x20, 0x40, 0x80
+SECONDARY, QC_FAIL, DUPLICATE, SUPPLEMENTARY = 0x100, 0x200, 0x400, 0x800
+
+CIGAR_M, CIGAR_I, CIGAR_D, CIGAR_N, CIGAR_S, CIGAR_H, CIGAR_P, CIGAR_EQ, CIGAR_X = range(9)
+
+
+@shared
+def u16(raw: Any, at: Any) -> Any:
+    """Little-endian uint16 at byte ``at``."""
+    return np.int32(raw[at]) | (np.int32(raw[at + 1]) << 8)
+
+
+@shared
+def u32(raw: Any, at: Any) -> Any:
+    """Little-endian uint32 at byte ``at``, as int64."""
+    low = np.uint32(raw[at]) | (np.uint32(raw[at + 1]) << np.uint32(8))
+    high = np.uint32(raw[at + 2]) | (np.uint32(raw[at + 3]) << np.uint32(8))
+    return np.int64(low | (high << np.uint32(16)))
+
+
+@shared
+def i32(raw: Any, at: Any) -> Any:
+    """Little-endian int32 at byte ``at``, as int64."""
+    value = u32(raw, at)
+    return value - ((value >> 31) << 32)
+
+
+@shared
+def u64(raw: Any, at: Any) -> Any:
+    """Little-endian uint64 at byte ``at``."""
+    return np.uint64(u32(raw, at)) | (np.uint64(u32(raw, at + 4)) << np.uint64(32))
+
+
+@shared
+def consumes_query(operation: Any) -> Any:
+    """1 where a CIGAR operation consumes query bases: M I S = X (SAM v1, section 1.4.6)."""
+    return (0b110010011 >> operation) & 1
+
+
+@shared
+def consumes_reference(operation: Any) -> Any:
+    """1 where a CIGAR operation consumes reference bases: M D N = X (SAM v1, section 1.4.6)."""
+    return (0b110001101 >> operation) & 1
+
+
+@shared
+def hash_name(raw: Any, start: Any, length: Any) -> Any:
+    """64-bit hash of ``length`` bytes: words of 8 bytes, each mixed by a multiply and a shift (as in SplitMix64)."""
+    value = np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(length)
+    at = start
+    stop = start + length
+    while at < stop:
+        if at + 8 <= stop:
+            word = u64(raw, at)
+        else:
+            word = np.uint64(0)
+            for k in range(stop - at):
+                word |= np.uint64(raw[at + k]) << np.uint64(8 * k)
+        value = ((value ^ word) * np.uint64(0xBF58476D1CE4E5B9)) & np.uint64(0xFFFFFFFFFFFFFFFF)
+        value ^= value >> np.uint64(29)
+        at += 8
+    return value
+
+
+AUX_SIZES = {"A": 1, "c": 1, "C": 1, "s": 2, "S": 2, "i": 4, "I": 4, "f": 4}
+AUX_SIZE = np.zeros(256, dtype=np.int64)
+for _letter, _size in AUX_SIZES.items():
+    AUX_SIZE[ord(_letter)] = _size
+
+
+@shared
+def find_long_cigar(raw: Any, at: Any, stop: Any) -> Any:
+    """Offset of the count field of the CG:B,I tag among the auxiliary fields of a record, -1: none, -2: damaged."""
+    while at + 4 <= stop:
+        kind = raw[at + 2]
+        if kind == 90 or kind == 72:  # Z, H
+            value = at + 3
+            while value < stop and raw[value] != 0:
+                value += 1
+            at = value + 1
+        elif kind == 66:  # B
+            if at + 8 > stop or AUX_SIZE[raw[at + 3]] == 0:
+                return -2
+            if raw[at] == 67 and raw[at + 1] == 71 and raw[at + 3] == 73:  # CG:B,I
+                return at + 4
+            at += 8 + AUX_SIZE[raw[at + 3]] * u32(raw, at + 4)
+        elif AUX_SIZE[kind] == 0:
+            return -2
+        else:
+            at += 3 + AUX_SIZE[kind]
+    return -1
+
+
+@shared
+def decode_record(i: Any, records: Any, contig_lengths: Any) -> Any:
+    """Fill row ``i`` of the columns from the record at ``records.offset[i]`` and return its status.
+
+    ``contig_lengths`` is int64[contigs]. The caller guarantees that the whole record lies inside ``raw``.
+    """
+    raw = records.raw
+    at = records.offset[i]
+    stop = at + 4 + u32(raw, at)
+    tid, pos, mate_tid = i32(raw, at + 4), i32(raw, at + 8), i32(raw, at + 24)
+    l_name, n_cigar, l_seq = np.int64(raw[at + 12]), np.int64(u16(raw, at + 16)), i32(raw, at + 20)
+    flag = u16(raw, at + 18)
+    contigs = contig_lengths.shape[0]
+    cigar = at + FIXED_BYTES + l_name
+    seq = cigar + 4 * n_cigar
+    qual = seq + ((l_seq + 1) >> 1)
+    records.tid[i] = tid
+    records.pos[i] = pos
+    records.end[i] = pos + 1
+    records.flag[i] = flag
+    records.mapq[i] = raw[at + 13]
+    records.l_seq[i] = l_seq
+    records.seq[i] = seq
+    records.qual[i] = qual
+    records.mate_tid[i] = mate_tid
+    records.mate_pos[i] = i32(raw, at + 28)
+    records.tlen[i] = i32(raw, at + 32)
+    records.mate[i] = -1
+    if l_seq < 0 or qual + l_seq > stop:
+        return BAD_SIZE
+    if l_name < 1 or raw[cigar - 1] != 0:
+        return BAD_NAME
+    if tid < -1 or tid >= contigs or mate_tid < -1 or mate_tid >= contigs:
+        return BAD_REFERENCE_ID
+    if pos < -1 or (pos < 0 and tid >= 0 and not flag & UNMAPPED):
+        return BAD_POSITION
+    records.name_hash[i] = hash_name(raw, at + FIXED_BYTES, l_name - 1)
+    if n_cigar == 2 and u32(raw, cigar) == ((l_seq << 4) | CIGAR_S) and (u32(raw, cigar + 4) & 15) == CIGAR_N:
+        long_cigar = find_long_cigar(raw, qual + l_seq, stop)
+        if long_cigar == -2 or (long_cigar >= 0 and long_cigar + 4 + 4 * u32(raw, long_cigar) > stop):
+            return BAD_LONG_CIGAR
+        if long_cigar >= 0:
+            n_cigar = u32(raw, long_cigar)
+            cigar = long_cigar + 4
+    records.cigar[i] = cigar
+    records.n_cigar[i] = n_cigar
+    query = np.int64(0)
+    span = np.int64(0)
+    for k in range(n_cigar):
+        operation = u32(raw, cigar + 4 * k)
+        length = operation >> 4
+        operation &= 15
+        if operation > CIGAR_X:
+            return BAD_CIGAR_OPERATION
+        query += length * consumes_query(operation)
+        span += length * consumes_reference(operation)
+    if n_cigar > 0 and l_seq > 0 and query != l_seq:
+        return CIGAR_SEQUENCE_MISMATCH
+    if flag & UNMAPPED or span == 0:
+        span = np.int64(1)
+    records.end[i] = pos + span
+    if tid >= 0 and pos >= 0 and pos + span > contig_lengths[tid]:
+        return PAST_CONTIG_END
+    return OK
+
+
+@cpu_loop
+def decode_cpu(n: int, records: Records, contig_lengths: Any) -> None:
+    for i in range(n):
+        records.status[i] = decode_record(i, records, contig_lengths)
+
+
+@cuda_loop
+def decode_cuda(n: int, records: Records, contig_lengths: Any) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        records.status[i] = decode_record(i, records, contig_lengths)
+
+
+@cpu_loop
+def walk(raw: Any, start: int, stop: int, offsets: Any) -> tuple[int, int, int]:
+    """Offsets of the records that lie whole in ``raw[start:stop]``.
+
+    Returns (records found, where the first one that is not whole starts, status). A chain, so it is sequential and
+    has no CUDA twin; where an index gives entry points, walks run side by side.
+    """
+    n = 0
+    at = start
+    while at + 4 <= stop and n < offsets.shape[0]:
+        size = u32(raw, at)
+        if size < FIXED_BYTES - 4 or size > LARGEST_RECORD:
+            return n, at, BAD_SIZE
+        if at + 4 + size > stop:
+            break
+        offsets[n] = at
+        n += 1
+        at += 4 + size
+    return n, at, OK
+
+
+@shared
+def may_overlap_mate(i: Any, records: Any, longest: Any) -> Any:
+    """True for a primary read of a mapped pair on one contig whose mate may share reference bases with it."""
+    flag = records.flag[i]
+    if flag & (UNMAPPED | MATE_UNMAPPED | SECONDARY | SUPPLEMENTARY) or not flag & PAIRED:
+        return False
+    if records.tid[i] != records.mate_tid[i]:
+        return False
+    mate_pos = records.mate_pos[i]
+    return mate_pos < records.end[i] and records.pos[i] < mate_pos + longest
+
+
+@shared
+def same_name(raw: Any, a: Any, b: Any) -> Any:
+    """True where the records at offsets ``a`` and ``b`` have the same read name."""
+    if raw[a + 12] != raw[b + 12]:
+        return False
+    for k in range(np.int64(raw[a + 12])):
+        if raw[a + FIXED_BYTES + k] != raw[b + FIXED_BYTES + k]:
+            return False
+    return True
+
+
+@shared
+def are_mates(i: Any, j: Any, records: Any) -> Any:
+    """True where rows ``i`` and ``j`` are the two overlapping primary reads of one fragment."""
+    flags = records.flag[i] ^ records.flag[j]
+    if flags & (READ1 | READ2) != READ1 | READ2 or records.tid[i] != records.tid[j]:
+        return False
+    if records.mate_pos[i] != records.pos[j] or records.mate_pos[j] != records.pos[i]:
+        return False
+    if records.pos[i] >= records.end[j] or records.pos[j] >= records.end[i]:
+        return False
+    return same_name(records.raw, records.offset[i], records.offset[j])
+
+
+@shared
+def find_mate(k: Any, records: Any, rows: Any, hashes: Any) -> Any:
+    """First row that is the mate of row ``rows[k]``, -1: none.
+
+    ``rows`` int32[m] are the reads that may overlap their mates, ordered by name hash and then by row;
+    ``hashes`` uint64[m] are their name hashes.
+    """
+    key = hashes[k]
+    first = k
+    while first > 0 and hashes[first - 1] == key:
+        first -= 1
+    while first < hashes.shape[0] and hashes[first] == key:
+        if first != k and are_mates(rows[k], rows[first], records):
+            return rows[first]
+        first += 1
+    return -1
+
+
+@cpu_loop
+def mates_cpu(n: int, records: Records, rows: Any, hashes: Any) -> None:
+    for k in range(n):
+        records.mate[rows[k]] = find_mate(k, records, rows, hashes)
+
+
+@cuda_loop
+def mates_cuda(n: int, records: Records, rows: Any, hashes: Any) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        records.mate[rows[k]] = find_mate(k, records, rows, hashes)
+
+
+@cpu_loop
+def mate_candidates_cpu(n: int, records: Records, longest: int, marks: Any) -> None:
+    for i in range(n):
+        marks[i] = may_overlap_mate(i, records, longest)
+
+
+@cuda_loop
+def mate_candidates_cuda(n: int, records: Records, longest: int, marks: Any) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        marks[i] = may_overlap_mate(i, records, longest)
+
+
+@shared
+def keep_mutual(i: Any, records: Any) -> Any:
+    """The mate of row ``i`` where both chose each other, else -1 (more than two primaries of one name)."""
+    mate = records.mate[i]
+    if mate >= 0 and records.mate[mate] != i:
+        return -1
+    return mate
+
+
+@cpu_loop
+def mutual_cpu(n: int, records: Records, mutual: Any) -> None:
+    for i in range(n):
+        mutual[i] = keep_mutual(i, records)
+
+
+@cuda_loop
+def mutual_cuda(n: int, records: Records, mutual: Any) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        mutual[i] = keep_mutual(i, records)

@@ -1,0 +1,156 @@
+"""The one fork between devices: array module, kernel launches, transfers.
+
+A stage receives a ``Backend`` and never asks what it runs on. A kernel is named ``module.name`` (``records.decode``);
+its loops are ``gpucall.kernels.<module>.<name>_cpu`` and ``..._cuda``, with the same arguments, the first of which is
+the number of items.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+from .errors import DeviceMemoryError, NoUsableDevice, UsageError
+
+
+@cache
+def _loop(kernel: str, target: str) -> Any:
+    module, name = kernel.split(".")
+    return getattr(importlib.import_module(f"gpucall.kernels.{module}"), f"{name}_{target}")
+
+
+class CpuBackend:
+    """NumPy arrays and numba loops that hold no GIL."""
+
+    name = "cpu"
+
+    def __init__(self) -> None:
+        import numpy
+
+        self.xp: Any = numpy
+
+    def launch(self, kernel: str, items: int, *arguments: Any) -> None:
+        """Run ``kernel`` over ``items`` items."""
+        _loop(kernel, "cpu")(items, *arguments)
+
+    def upload(self, value: Any) -> Any:
+        """The array (or named tuple of arrays) where kernels can reach it."""
+        return value
+
+    def download(self, value: Any) -> Any:
+        """The array as NumPy's."""
+        return value
+
+    def describe(self) -> str:
+        """What runs the kernels, in words."""
+        return "CPU"
+
+
+def _map_arrays(function: Any, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return type(value)(*(_map_arrays(function, item) for item in value))
+    return function(value) if hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0 else value
+
+
+class SimulatorBackend(CpuBackend):
+    """CUDA kernels as plain Python, thread by thread, over NumPy arrays (``NUMBA_ENABLE_CUDASIM=1``)."""
+
+    name = "cuda"
+    block = 16
+
+    def launch(self, kernel: str, items: int, *arguments: Any) -> None:
+        import numpy
+
+        if items > 0:
+            with numpy.errstate(over="ignore"):
+                _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *arguments)
+
+    def describe(self) -> str:
+        return "CUDA simulator"
+
+
+class CudaBackend:
+    """CuPy arrays and numba-cuda kernels on the current card."""
+
+    name = "cuda"
+    block = 128
+
+    def __init__(self) -> None:
+        import cupy
+        from numba import cuda
+
+        self.xp: Any = cupy
+        self._cuda: Any = cuda
+
+    def launch(self, kernel: str, items: int, *arguments: Any) -> None:
+        if items == 0:
+            return
+        handles = [_map_arrays(self._cuda.as_cuda_array, argument) for argument in arguments]
+        _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
+
+    def upload(self, value: Any) -> Any:
+        try:
+            return _map_arrays(self.xp.asarray, value)
+        except self.xp.cuda.memory.OutOfMemoryError as error:
+            raise DeviceMemoryError(
+                f"GPU memory is exhausted while copying a batch to the card ({error}); lower --memory or free the card"
+            ) from error
+
+    def download(self, value: Any) -> Any:
+        return _map_arrays(self.xp.asnumpy, value)
+
+    def describe(self) -> str:
+        device = self._cuda.get_current_device()
+        return device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+
+
+Backend = CpuBackend | SimulatorBackend | CudaBackend
+
+
+def _cuda_backend() -> Backend:
+    from .kernels import jit
+
+    if not jit.HAVE_NUMBA_CUDA:
+        raise NoUsableDevice("CUDA was asked for, but numba-cuda is not installed: pip install 'gpucall[cuda12]'")
+    if jit.SIMULATOR:
+        return SimulatorBackend()
+    try:
+        from numba import cuda
+
+        cuda.get_current_device()
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise NoUsableDevice(
+            f"CUDA was asked for, but no GPU can be used ({reason}); run 'gpucall doctor', or use --device cpu"
+        ) from error
+    try:
+        return CudaBackend()
+    except ImportError as error:
+        raise NoUsableDevice("CUDA was asked for, but CuPy is not installed: pip install 'gpucall[cuda12]'") from error
+
+
+def select(device: str) -> tuple[Backend, str]:
+    """The backend for ``auto``, ``cpu`` or ``cuda``, and one line that says what was taken and why.
+
+    ``cuda`` never falls back; ``auto`` takes the card where there is one that works.
+
+    Raises
+    ------
+    UsageError
+        for another name.
+    NoUsableDevice
+        for ``cuda`` without a usable GPU.
+    """
+    if device == "cpu":
+        return CpuBackend(), "CPU, as asked"
+    if device == "cuda":
+        backend = _cuda_backend()
+        return backend, f"{backend.describe()}, as asked"
+    if device != "auto":
+        raise UsageError(f"unknown device '{device}': expected auto, cpu or cuda")
+    try:
+        backend = _cuda_backend()
+    except NoUsableDevice as error:
+        return CpuBackend(), f"CPU ({str(error).removeprefix('CUDA was asked for, but ')})"
+    return backend, f"{backend.describe()}, found by --device auto"

@@ -1,0 +1,268 @@
+"""Alignment files as a stream of raw record bytes: BAM through our own BGZF reader, CRAM through htslib.
+
+CRAM is decoded by a child process that writes an uncompressed BAM stream, which then takes the BAM's path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptInput, InputError, TruncatedInput, UsageError
+from ..tiles import Intervals
+from .bgzf import EOF_BLOCK, BgzfStream
+
+
+class Piece(NamedTuple):
+    """Bytes of one inflated block, from ``within`` on, and where its block starts in the file."""
+
+    file_offset: int
+    within: int
+    data: memoryview
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the file says of itself (SAM v1, sections 1.3 and 4.2).
+
+    text     the SAM header
+    names    contig names in file order
+    lengths  int64[contigs], bp
+    """
+
+    text: str
+    names: tuple[str, ...]
+    lengths: NDArray[np.int64] = field(compare=False)
+
+    def contigs(self) -> list[tuple[str, int, str | None]]:
+        """(name, length, M5 or None) of every contig."""
+        sums = {tags.get("SN"): tags.get("M5") for tags in self.lines("@SQ")}
+        return [(name, int(length), sums.get(name)) for name, length in zip(self.names, self.lengths, strict=True)]
+
+    def lines(self, kind: str) -> Iterator[dict[str, str]]:
+        """Tags of each header line of one kind (``@RG``)."""
+        for line in self.text.splitlines():
+            if line.startswith(kind + "\t"):
+                yield dict(part.split(":", 1) for part in line.split("\t")[1:] if ":" in part)
+
+    def samples(self) -> list[str]:
+        """Distinct sample names of the read groups, in order."""
+        return list(dict.fromkeys(tags["SM"] for tags in self.lines("@RG") if tags.get("SM")))
+
+
+def sample_name(header: Header, path: str, asked: str | None) -> str:
+    """``--sample``, else the read groups' one SM, else the file's stem.
+
+    Raises
+    ------
+    UsageError
+        where the name cannot be a file name.
+    InputError
+        where read groups name several samples.
+    """
+    if asked is not None:
+        if not asked or re.search(r"[/\t\n\r\0]", asked) or asked in (".", ".."):
+            raise UsageError(f"--sample '{asked}' cannot be used in a file name; give a name without '/' and tabs")
+        return asked
+    samples = header.samples()
+    if len(samples) > 1:
+        raise InputError(
+            f"{path}: its read groups name {len(samples)} samples ({', '.join(samples[:3])});"
+            " gpucall calls one sample a file: split it with 'samtools split', or name it with --sample"
+        )
+    name = samples[0] if samples else Path(path).name.rsplit(".", 1)[0]
+    return re.sub(r"[/\s]", "_", name)
+
+
+class AlignmentSource:
+    """An open BAM, or the BAM stream of a CRAM.
+
+    Attributes
+    ----------
+    path, header, kind ('bam' or 'cram'), size (compressed bytes, 0: unknown)
+    """
+
+    kind = "bam"
+
+    def __init__(self, path: str, handle: BinaryIO, pool: Executor | None, size: int = 0, index: Any = None) -> None:
+        self.path = path
+        self.size = size
+        self._handle = handle
+        self._stream = BgzfStream(handle, path, pool)
+        self._index = index
+        self._blocks = self._stream.blocks()
+        self.header, self._rest = self._read_header()
+
+    @property
+    def bytes_read(self) -> int:
+        """Compressed bytes read so far."""
+        return self._stream.bytes_read
+
+    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
+        """Record bytes in file order, once; with regions and an index, only the index's chunks for them."""
+        if regions is not None and self._index is not None:
+            yield from self._chunks(regions)
+            return
+        if self._rest is not None:
+            yield self._rest
+        for offset, data in self._blocks:
+            if data:
+                yield Piece(offset, 0, memoryview(data))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._blocks.close()  # type: ignore[attr-defined]
+        self._handle.close()
+
+    def _chunks(self, regions: Intervals) -> Iterator[Piece]:
+        for begin, end in self._merged_chunks(regions):
+            first, last, stop = begin >> 16, end >> 16, end & 0xFFFF
+            for offset, data in self._stream.blocks(first, last if stop else last - 1):
+                low = begin & 0xFFFF if offset == first else 0
+                high = stop if offset == last else len(data)
+                if low < high:
+                    yield Piece(offset, low, memoryview(data)[low:high])
+
+    def _merged_chunks(self, regions: Intervals) -> list[tuple[int, int]]:
+        """The index's chunks for all regions, in file order, without overlap: a record is read once."""
+        merged: list[tuple[int, int]] = []
+        asked = (self._index.chunks(self.header.names.index(contig), spans) for contig, spans in regions.items())
+        for begin, end in sorted(chunk for chunks in asked for chunk in chunks):
+            if merged and begin <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((begin, end))
+        return merged
+
+    def _read_header(self) -> tuple[Header, Piece | None]:
+        data = b""
+        for offset, block in self._blocks:
+            data += block
+            if len(data) >= 4 and data[:4] != b"BAM\1":
+                break
+            parsed = parse_header(data)
+            if parsed:
+                header, used = parsed
+                unread = len(data) - used
+                rest = Piece(offset, len(block) - unread, memoryview(block)[len(block) - unread :])
+                return header, rest if unread else None
+        if data[:4] != b"BAM\1":
+            raise InputError(f"{self.path}: not a BAM file (its first bytes are not 'BAM\\1'); expected BAM or CRAM")
+        raise TruncatedInput(f"{self.path}: the file ends inside its header; fetch or make it again")
+
+
+def parse_header(data: bytes) -> tuple[Header, int] | None:
+    """The header at the start of inflated BAM bytes and its size; None where more bytes are needed."""
+    try:
+        (l_text,) = struct.unpack_from("<i", data, 4)
+        at = 8 + l_text
+        (n_ref,) = struct.unpack_from("<i", data, at)
+        at += 4
+        names, lengths = [], []
+        for _ in range(n_ref):
+            (l_name,) = struct.unpack_from("<i", data, at)
+            names.append(data[at + 4 : at + 3 + l_name].decode("ascii", "replace"))
+            lengths.append(struct.unpack_from("<i", data, at + 4 + l_name)[0])
+            at += 8 + l_name
+    except struct.error:
+        return None
+    text = data[8 : 8 + l_text].split(b"\0")[0].decode("utf-8", "replace")
+    return Header(text, tuple(names), np.array(lengths, dtype=np.int64)), at
+
+
+class CramSource(AlignmentSource):
+    """A CRAM, decoded by htslib in a child process."""
+
+    kind = "cram"
+
+    def __init__(self, path: str, stream: Any, pool: Executor | None) -> None:
+        self._context = stream
+        handle = stream.__enter__()
+        try:
+            super().__init__(path, handle, pool)
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
+        """Record bytes in file order, once."""
+        try:
+            yield from super().pieces(None)
+        except InputError as error:
+            self._leave(error)
+            raise
+
+    def close(self) -> None:
+        """Stop the child, and raise what it complained of."""
+        self._leave(None)
+
+    def _leave(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is not None:
+            context.__exit__(type(error) if error else None, error, None)
+
+
+def _check_eof_block(path: str, handle: BinaryIO) -> None:
+    handle.seek(max(0, os.path.getsize(path) - len(EOF_BLOCK)))
+    if handle.read() != EOF_BLOCK:
+        raise TruncatedInput(
+            f"{path}: the file does not end with the BGZF end-of-file block: it is probably cut short;"
+            " fetch or make it again"
+        )
+    handle.seek(0)
+
+
+def open_alignments(
+    path: str,
+    reference: str,
+    regions: Intervals | None = None,
+    threads: int = 1,
+    pool: Executor | None = None,
+) -> AlignmentSource:
+    """Open a BAM or CRAM.
+
+    Raises
+    ------
+    InputError
+        where the file cannot be read, is neither BAM nor CRAM, is empty or has no EOF block.
+    IndexProblem
+        where regions are asked and the index is not the file's.
+    """
+    try:
+        handle = open(path, "rb")
+        magic = handle.read(4)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if magic == b"CRAM":
+        from .cram import open_cram_stream
+
+        handle.close()
+        return CramSource(path, open_cram_stream(path, reference, regions, threads), pool)
+    try:
+        if not magic:
+            raise TruncatedInput(f"{path}: the file is empty; expected BAM or CRAM")
+        if magic[:2] != b"\x1f\x8b":
+            raise InputError(f"{path}: neither BAM nor CRAM (it starts with {magic!r}); convert it with 'samtools view'")
+        _check_eof_block(path, handle)
+        index = None
+        if regions is not None:
+            from .index import load_index
+
+            index = load_index(path)
+        source = AlignmentSource(path, handle, pool, os.path.getsize(path), index)
+    except BaseException:
+        handle.close()
+        raise
+    return source
+
+
+__all__ = ["AlignmentSource", "CorruptInput", "Header", "Piece", "open_alignments", "sample_name"]

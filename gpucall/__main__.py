@@ -1,6 +1,8 @@
 """``python -m gpucall`` is the command line."""
 
+import sys
+
 from gpucall.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,7 +19,6 @@ from typing import TextIO
 Report = Callable[[int, int, str], None]
 
 LOG_INTERVAL = 10.0  # seconds between two log lines
-BAR_INTERVAL = 0.1  # seconds between two drawings of the bar
 
 
 def quantity(value: float) -> str:
@@ -50,8 +49,8 @@ class Pace:
         if self.start is None:
             self.start = now, done
         seconds, moved = now - self.start[0], done - self.start[1]
-        share = f" of {quantity(total)} {unit} ({done / total:.0%})" if total > 0 else f" {unit}"
-        text = quantity(done) + share.replace("%", " %")
+        share = f" of {quantity(total)} {unit} ({100 * done / total:.0f} %)" if total > 0 else f" {unit}"
+        text = quantity(done) + share
         if seconds <= 0 or moved <= 0:
             return text
         rate = moved / seconds
@@ -89,7 +88,7 @@ def _bar(label: str, stream: TextIO) -> Iterator[Report]:
     console = Console(file=stream)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}", markup=False))
     pace = Pace()
-    with Progress(*columns, console=console, transient=True, refresh_per_second=1 / BAR_INTERVAL) as bar:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(label, total=None, text="")
 
         def report(done: int, total: int, unit: str) -> None:

@@ -1,0 +1,265 @@
+"""cli: the command line. Each command turns its options into one call of the library and prints what came back.
+
+Nothing heavy is imported here, so that ``gpucall --help`` answers at once. A mistake of the user's is one line on
+standard error and the exit code of its error (gpucall/errors.py); a traceback means a bug of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+import gpucall
+from gpucall.errors import GpucallError, HostMemoryError, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from gpucall.engine import CallResult
+
+EXIT_CODES = """\b
+Exit codes:
+   0  done
+   1  a bug in gpucall: the traceback is printed, please report it
+   2  the command line cannot be understood
+  10  an input is bad: missing, truncated, corrupt, unsorted, or its index is
+  11  reads and reference do not belong together
+  20  --device cuda, and no GPU can be used
+  21  GPU memory is exhausted
+  22  the memory budget cannot hold the work
+  23  an output cannot be written
+  30  quality control failed
+ 143  interrupted; nothing is left half-written, so run it again"""
+
+ABOUT = """Variant calls and quality control from one pass over a BAM or CRAM file.
+
+The same bytes come out of a CPU and of a GPU, for every number of threads.
+
+\b
+Examples:
+  gpucall demo
+  gpucall call --reference GRCh38.fa --out results sample.bam
+  gpucall doctor"""
+
+# What typer raises for a command line that it cannot understand; the class itself has no public name.
+CommandLineError = cast(Any, typer.BadParameter.__base__)
+
+app = typer.Typer(
+    help=ABOUT,
+    epilog=EXIT_CODES,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Device(StrEnum):
+    """Where the kernels run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+DeviceOption = Annotated[
+    Device,
+    typer.Option(help="auto takes the GPU where one can be used, and says so; cuda never falls back to the CPU."),
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Default: all cores.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print what is done, step by step.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gpucall {gpucall.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(UsageError.exit_code)
+
+
+@app.command(short_help="Call variants in one sample, with its quality.")
+def call(
+    reads: Annotated[Path, typer.Argument(metavar="READS", help="BAM or CRAM, sorted by coordinate.")],
+    reference: Annotated[
+        Path, typer.Option("--reference", "-r", help="FASTA that the reads were aligned to, plain or bgzipped.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made where it is missing.")],
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory budget, such as 800M or 4G.")] = None,
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REGION", help="Call only here: chr20 or chr20:1,000,000-2,000,000 (1-based). Repeatable."
+        ),
+    ] = None,
+    targets: Annotated[Path | None, typer.Option(metavar="BED", help="Call only inside these intervals.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Name of the sample. Default: SM of the read groups, else the file's name.")
+    ] = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Call variants in one sample, and measure its quality in the same pass.
+
+    \b
+    Writes into the folder --out:
+      SAMPLE.vcf.gz, .tbi                     SNVs and indels with genotypes, indexed
+      SAMPLE.flagstat.txt                     as samtools flagstat
+      SAMPLE.mosdepth.summary.txt,            as mosdepth
+      SAMPLE.mosdepth.global.dist.txt
+      SAMPLE.metrics.json                     GA4GH WGS quality metrics
+
+    \b
+    Examples:
+      gpucall call --reference GRCh38.fa --out results sample.bam
+      gpucall call -r GRCh38.fa -o results --device cpu --threads 8 sample.cram
+      gpucall call -r GRCh38.fa -o results --regions chr20:1-2000000 sample.bam
+      gpucall call -r GRCh38.fa -o results --targets exome.bed sample.bam
+
+    Nothing is written under its final name before it is complete; after an error or an interrupt nothing stays behind.
+    """
+    from gpucall import progress
+
+    _show_log(quiet, verbose)
+    with progress.reporter(f"calling {reads.name}", quiet=quiet) as report:
+        result = gpucall.call(
+            reads,
+            reference,
+            out,
+            device=device.value,
+            threads=threads,
+            memory=memory,
+            regions=tuple(regions or ()),
+            targets=targets,
+            sample=sample,
+            progress=report,
+        )
+    if not quiet:
+        typer.echo(_describe(result))
+
+
+@app.command(short_help="Say what this machine can do.")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the same as JSON.")] = False,
+) -> None:
+    """Say what this machine can do, and the one line that installs what is missing.
+
+    Looks at cores, memory, disk, GPUs, driver, CUDA and the libraries in use. Changes nothing.
+    """
+    from gpucall import doctor as library
+
+    report = library.examine()
+    typer.echo(library.to_json(report) if as_json else library.to_text(report))
+
+
+class _LogHandler(logging.Handler):
+    """Prints to what standard error is at the time: while a progress bar is drawn, that is the lines above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"gpucall: {record.getMessage()}", file=sys.stderr)
+
+
+def _show_log(quiet: bool, verbose: bool) -> None:
+    """Send the library's log to standard error: what was decided, every step, or nothing but warnings."""
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict each other: give one of them")
+    logger = logging.getLogger("gpucall")
+    logger.handlers[:] = [_LogHandler()]
+    logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def _describe(result: CallResult) -> str:
+    """The result for a person: what was counted, and where the files are."""
+    rows = [("sample", result.sample), ("device", result.device)]
+    rows += [(name.replace("_", " "), f"{count:,}") for name, count in result.counts.items()]
+    rows += [(name, str(path)) for name, path in result.files.items()]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+@contextmanager
+def _signals_as_errors() -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP into ``Interrupted`` in the main thread, so that half-written files are removed.
+
+    Later signals are ignored: cleaning up must not be interrupted in its turn. A signal that the caller has had
+    ignored (``nohup``) stays ignored.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(f"interrupted by {signal.Signals(number).name}; nothing is left half-written, run it again")
+
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handled = {each: signal.getsignal(each) for each in wanted if signal.getsignal(each) != signal.SIG_IGN}
+    for each in handled:
+        signal.signal(each, stop)
+    try:
+        yield
+    finally:
+        for each, handler in handled.items():
+            signal.signal(each, handler)
+
+
+def _fail(message: str, exit_code: int) -> int:
+    print(f"gpucall: error: {' '.join(message.split())}", file=sys.stderr)
+    return exit_code
+
+
+def _usage_failure(error: Any) -> int:
+    hint = f" (see '{error.ctx.command_path} --help')" if getattr(error, "ctx", None) else ""
+    return _fail(f"{error.format_message().rstrip('.')}{hint}", UsageError.exit_code)
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    invitation = f"this is a bug in gpucall {gpucall.__version__}; please report it with the lines above"
+    return _fail(f"{invitation} and the output of 'gpucall doctor'", 1)
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone (``gpucall doctor | head``): end as a program that SIGPIPE ended."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        with _signals_as_errors():
+            return app(args=arguments, prog_name="gpucall", standalone_mode=False) or 0
+    except CommandLineError as error:
+        return _usage_failure(error)
+    except GpucallError as error:
+        return _fail(str(error), error.exit_code)
+    except MemoryError:
+        return _fail("the machine's memory is exhausted; lower --memory or --threads", HostMemoryError.exit_code)
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception:
+        return _bug()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -110,7 +110,7 @@ def call(
     regions: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="REGION", help="Call only here: chr20 or chr20:1,000,000-2,000,000 (1-based). Repeatable."
+            metavar="REGION", help="Call only here: chr20 or chr20:1,000,001-2,000,000. Repeatable."
         ),
     ] = None,
     targets: Annotated[Path | None, typer.Option(metavar="BED", help="Call only inside these intervals.")] = None,

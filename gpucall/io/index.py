@@ -172,7 +172,7 @@ def load_index(bam_path: str | Path, n_contigs: int | None = None) -> Index | No
     path = find_index(bam_path)
     if path is None:
         return None
-    _check_age(path, Path(bam_path))
+    check_age(path, Path(bam_path))
     index = read_index(path)
     if n_contigs is not None and index.n_contigs != n_contigs:
         raise _not_its(path, bam_path, f"it has {index.n_contigs} contigs, the header {n_contigs}")
@@ -180,7 +180,8 @@ def load_index(bam_path: str | Path, n_contigs: int | None = None) -> Index | No
     return index
 
 
-def _check_age(path: Path, bam: Path) -> None:
+def check_age(path: Path, bam: Path) -> None:
+    """``IndexProblem`` where the index at ``path`` was written before its BAM or CRAM."""
     age = os.stat(bam).st_mtime - os.stat(path).st_mtime
     if age > STALE_SLACK_SECONDS:
         raise IndexProblem(

@@ -1,0 +1,365 @@
+"""pileup: what in the reads differs from the reference, position by position, and the full evidence at chosen sites.
+
+More than 95 % of bases equal the reference. So the first pass compares packed words of 16 bases and counts only what
+differs (``evidence``); the second gathers every read at the sites where that looks like a variant (``sites``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .records import CIGAR_D, CIGAR_I, CIGAR_S, REVERSE, Records, consumes_query, consumes_reference, u32, u64
+from .scalar import base_at, is_match, nt16_at, query_index
+
+
+class Reference(NamedTuple):
+    """A stretch of the reference, prepared for the kernels.
+
+    code   uint8[n]        0-3 for A, C, G, T; 4: anything else
+    even   uint8[n/2 + 9]  4-bit codes, base k in nibble k, as BAM packs them
+    odd    uint8[n/2 + 9]  4-bit codes, base k in nibble k + 1
+    """
+
+    code: Any
+    even: Any
+    odd: Any
+
+
+class Evidence(NamedTuple):
+    """What differs from the reference, over the positions of a ``Reference`` stretch.
+
+    count    int32[n, 4]  reads with a base other than the reference's
+    quality  int32[n, 4]  sum of their base qualities, phred
+    depth    int32[n + 1] differences of the number of reads that cover a position
+    clip     int32[n]     soft-clipped ends at this position
+    indels   int32[reads] insertions and deletions in each read
+    """
+
+    count: Any
+    quality: Any
+    depth: Any
+    clip: Any
+    indels: Any
+
+
+class Events(NamedTuple):
+    """Insertions and deletions in reads, left-aligned (Tan, Abecasis & Kang 2015); one row each.
+
+    position  int64  first base after the anchor, an index into the ``Reference`` stretch
+    length    int32  inserted bases, or minus the deleted ones
+    key       uint64 hash of the inserted bases, left-aligned; 0: deletion
+    row       int32  the read
+    query     int32  where the inserted bases start in the read
+    rotation  int32  how far left-aligning rotated them
+    """
+
+    position: Any
+    length: Any
+    key: Any
+    row: Any
+    query: Any
+    rotation: Any
+
+
+LONGEST_SHIFT = 1024  # bp; left-aligning stops there
+
+
+@shared
+def count_difference(evidence: Evidence, at: Any, base: Any, quality: Any) -> Any:
+    """Add one differing base to the evidence."""
+    atomic_add(evidence.count, (at, base), 1)
+    atomic_add(evidence.quality, (at, base), quality)
+
+
+@shared
+def compare_base(records: Records, row: Any, query: Any, at: Any, reference: Reference, evidence: Any, floor: Any) -> Any:
+    """Count the base at ``query`` if it differs from the reference at ``at`` and both are known."""
+    base = base_at(records.raw, records.seq[row], query)
+    expected = reference.code[at]
+    if base != expected and base < 4 and expected < 4:
+        quality = np.int64(records.raw[records.qual[row] + query])
+        if quality >= floor:
+            count_difference(evidence, at, base, min(quality, records.mapq[row]))
+
+
+@shared
+def compare_segment(
+    records: Records, row: Any, query: Any, at: Any, length: Any, reference: Reference, evidence: Any, floor: Any
+) -> Any:
+    """Count the differences over ``length`` aligned bases, 16 at a time where all of them agree."""
+    stop = query + length
+    if query & 1 and query < stop:
+        compare_base(records, row, query, at, reference, evidence, floor)
+        query += 1
+        at += 1
+    packed = reference.odd if at & 1 else reference.even
+    at_byte = (at + (at & 1)) >> 1
+    byte = records.seq[row] + (query >> 1)
+    while query + 16 <= stop:
+        if u64(records.raw, byte) != u64(packed, at_byte):
+            for k in range(8):
+                if records.raw[byte + k] != packed[at_byte + k]:
+                    compare_base(records, row, query + 2 * k, at + 2 * k, reference, evidence, floor)
+                    compare_base(records, row, query + 2 * k + 1, at + 2 * k + 1, reference, evidence, floor)
+        query += 16
+        at += 16
+        byte += 8
+        at_byte += 8
+    while query < stop:
+        compare_base(records, row, query, at, reference, evidence, floor)
+        query += 1
+        at += 1
+
+
+@shared
+def read_evidence(i: Any, records: Records, rows: Any, origin: Any, reference: Reference, out: Evidence, floor: Any) -> Any:
+    """Add the differences of read ``rows[i]`` to the evidence over the stretch that starts at ``origin``."""
+    row = rows[i]
+    size = out.count.shape[0]
+    at = np.int64(records.pos[row]) - origin
+    query = np.int64(0)
+    indels = 0
+    for k in range(records.n_cigar[row]):
+        word = u32(records.raw, records.cigar[row] + 4 * k)
+        operation, length = word & 15, word >> 4
+        if is_match(operation):
+            skip = max(-at, 0)
+            keep = min(at + length, size) - at - skip
+            if keep > 0:
+                atomic_add(out.depth, at + skip, 1)
+                atomic_add(out.depth, at + skip + keep, -1)
+                compare_segment(records, row, query + skip, at + skip, keep, reference, out, floor)
+        elif operation == CIGAR_I or operation == CIGAR_D:
+            indels += 1
+        elif operation == CIGAR_S and 0 <= at < size:
+            atomic_add(out.clip, at, 1)
+        at += length * consumes_reference(operation)
+        query += length * consumes_query(operation)
+    out.indels[i] = indels
+
+
+@cpu_loop
+def evidence_cpu(
+    n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int
+) -> None:
+    for i in range(n):
+        read_evidence(i, records, rows, origin, reference, out, floor)
+
+
+@cuda_loop
+def evidence_cuda(
+    n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int
+) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        read_evidence(i, records, rows, origin, reference, out, floor)
+
+
+@shared
+def shift_deletion(code: Any, at: Any, length: Any) -> Any:
+    """How far a deletion of ``length`` bases at ``at`` moves left."""
+    shift = 0
+    while shift < LONGEST_SHIFT and at - shift > 1 and code[at - shift - 1] == code[at - shift + length - 1]:
+        if code[at - shift - 1] > 3:
+            break
+        shift += 1
+    return shift
+
+
+@shared
+def shift_insertion(records: Records, row: Any, query: Any, code: Any, at: Any, length: Any) -> Any:
+    """How far an insertion of the bases at ``query`` before ``at`` moves left."""
+    shift = 0
+    while shift < LONGEST_SHIFT and at - shift > 1:
+        last = query + (length - 1 - shift) % length
+        if code[at - shift - 1] > 3 or code[at - shift - 1] != base_at(records.raw, records.seq[row], last):
+            break
+        shift += 1
+    return shift
+
+
+@shared
+def inserted_base(records: Records, row: Any, query: Any, length: Any, rotation: Any, k: Any) -> Any:
+    """Base ``k`` (0-4) of the inserted bases after left-aligning rotated them."""
+    return base_at(records.raw, records.seq[row], query + (k - rotation) % length)
+
+
+@shared
+def insertion_key(records: Records, row: Any, query: Any, length: Any, rotation: Any) -> Any:
+    """Hash of the left-aligned inserted bases; never 0."""
+    value = np.uint64(0x9E3779B97F4A7C15)
+    for k in range(length):
+        base = np.uint64(inserted_base(records, row, query, length, rotation, k))
+        value = (value ^ (base + np.uint64(1))) * np.uint64(0xBF58476D1CE4E5B9)
+        value ^= value >> np.uint64(31)
+    return value | np.uint64(1)
+
+
+@shared
+def read_events(i: Any, records: Records, rows: Any, first: Any, origin: Any, reference: Reference, out: Events) -> Any:
+    """Write the insertions and deletions of read ``rows[i]`` from slot ``first[i]`` on; empty slots have length 0."""
+    row = rows[i]
+    slot = first[i]
+    size = reference.code.shape[0]
+    at = np.int64(records.pos[row]) - origin
+    query = np.int64(0)
+    for k in range(records.n_cigar[row]):
+        word = u32(records.raw, records.cigar[row] + 4 * k)
+        operation, length = word & 15, word >> 4
+        if operation == CIGAR_I or operation == CIGAR_D:
+            out.length[slot] = 0
+            out.row[slot] = row
+            out.query[slot] = query
+            if 1 < at and at + length < size and length > 0:
+                if operation == CIGAR_D:
+                    out.rotation[slot] = shift_deletion(reference.code, at, length)
+                    out.length[slot] = -length
+                    out.key[slot] = 0
+                else:
+                    rotation = shift_insertion(records, row, query, reference.code, at, length)
+                    out.rotation[slot] = rotation
+                    out.length[slot] = length
+                    out.key[slot] = insertion_key(records, row, query, length, rotation)
+                out.position[slot] = at - out.rotation[slot]
+            slot += 1
+        at += length * consumes_reference(operation)
+        query += length * consumes_query(operation)
+
+
+@cpu_loop
+def events_cpu(
+    n: int, records: Records, rows: Any, first: Any, origin: int, reference: Reference, out: Events
+) -> None:
+    for i in range(n):
+        read_events(i, records, rows, first, origin, reference, out)
+
+
+@cuda_loop
+def events_cuda(
+    n: int, records: Records, rows: Any, first: Any, origin: int, reference: Reference, out: Events
+) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        read_events(i, records, rows, first, origin, reference, out)
+
+
+class Sites(NamedTuple):
+    """Everything that the reads say about single positions; one row a site.
+
+    position  int64[n]        0-based
+    count     int32[n, 5, 2]  fragments by base (A, C, G, T, deleted) and strand
+    quality   int32[n, 4]     sum of base qualities, phred
+    mapq      int64[n, 4]     sum of squared mapping qualities
+    edge      int32[n, 4]     sum of distances to the nearer end of the read's aligned part, bp
+    other     int64[n]        sum over fragments of the cost of a base that is in neither allele (1/64 phred)
+    match     int64[n, 4]     what a homozygous genotype of this base saves on that
+    half      int64[n, 4]     what a heterozygous genotype with this base saves on that
+    crowd     int32[n, 4]     sum over fragments of the read's other differences from the reference (capped)
+    """
+
+    position: Any
+    count: Any
+    quality: Any
+    mapq: Any
+    edge: Any
+    other: Any
+    match: Any
+    half: Any
+    crowd: Any
+
+
+@shared
+def usable_base(records: Records, row: Any, position: Any, usable: Any, floor: Any) -> Any:
+    """Query index of a base that may count at ``position``; -1: the read has a deletion there, -2: nothing to count."""
+    if not usable[row]:
+        return -2
+    query = query_index(records, row, position)
+    if query >= 0:
+        if records.raw[records.qual[row] + query] < floor or base_at(records.raw, records.seq[row], query) > 3:
+            return -2
+    return query
+
+
+@shared
+def distance_to_end(records: Records, row: Any, position: Any) -> Any:
+    """Reference bases between ``position`` and the nearer end of the alignment, at most 255."""
+    return min(min(position - records.pos[row], records.end[row] - 1 - position), 255)
+
+
+@shared
+def base_quality(records: Records, row: Any, query: Any, cap: Any) -> Any:
+    """Base quality, never above the mapping quality or the cap."""
+    return min(min(np.int64(records.raw[records.qual[row] + query]), np.int64(records.mapq[row])), cap)
+
+
+@shared
+def add_to_site(s: Any, records: Records, row: Any, query: Any, position: Any, quality: Any, costs: Any, out: Sites) -> Any:
+    """Count one fragment's base at a site."""
+    base = base_at(records.raw, records.seq[row], query)
+    out.count[s, base, 1 if records.flag[row] & REVERSE else 0] += 1
+    out.quality[s, base] += quality
+    out.mapq[s, base] += np.int64(records.mapq[row]) * np.int64(records.mapq[row])
+    out.edge[s, base] += distance_to_end(records, row, position)
+    other = costs[2, quality]
+    out.other[s] += other
+    out.match[s, base] += costs[0, quality] - other
+    out.half[s, base] += costs[1, quality] - other
+
+
+@shared
+def gather_read(
+    s: Any, records: Records, row: Any, position: Any, usable: Any, floor: Any, cap: Any, costs: Any, out: Sites
+) -> Any:
+    """Count read ``row`` at a site, a fragment's overlapping mates once.
+
+    Where mates agree the better quality stays; where they disagree the better base stays with the difference.
+    """
+    query = usable_base(records, row, position, usable, floor)
+    if query == -2:
+        return
+    mate = records.mate[row]
+    other = usable_base(records, mate, position, usable, floor) if mate >= 0 else -2
+    if query == -1:
+        if other == -2 or (other == -1 and row < mate):
+            out.count[s, 4, 1 if records.flag[row] & REVERSE else 0] += 1
+        return
+    quality = base_quality(records, row, query, cap)
+    if other >= 0:
+        mate_quality = base_quality(records, mate, other, cap)
+        agree = base_at(records.raw, records.seq[row], query) == base_at(records.raw, records.seq[mate], other)
+        if mate_quality > quality or (mate_quality == quality and mate < row):
+            return
+        if not agree:
+            quality -= mate_quality
+            if quality == 0:
+                return
+    add_to_site(s, records, row, query, position, quality, costs, out)
+
+
+@shared
+def gather_site(
+    s: Any, records: Records, low: Any, high: Any, usable: Any, floor: Any, cap: Any, costs: Any, out: Sites
+) -> Any:
+    """Gather the evidence of rows ``low[s]`` to ``high[s]`` (not included) at site ``s``."""
+    for row in range(low[s], high[s]):
+        gather_read(s, records, row, out.position[s], usable, floor, cap, costs, out)
+
+
+@cpu_loop
+def sites_cpu(
+    n: int, records: Records, low: Any, high: Any, usable: Any, floor: int, cap: int, costs: Any, out: Sites
+) -> None:
+    for s in range(n):
+        gather_site(s, records, low, high, usable, floor, cap, costs, out)
+
+
+@cuda_loop
+def sites_cuda(
+    n: int, records: Records, low: Any, high: Any, usable: Any, floor: int, cap: int, costs: Any, out: Sites
+) -> None:
+    s = cuda.grid(1)
+    if s < n:
+        gather_site(s, records, low, high, usable, floor, cap, costs, out)

@@ -1,0 +1,53 @@
+"""Scalar functions that several kernels share: bases, CIGAR walks, packed sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .jit import shared
+from .records import CIGAR_EQ, CIGAR_M, CIGAR_X, consumes_query, consumes_reference, u32
+
+# 4-bit codes of SAM v1, section 4.2.3 (=ACMGRSVTWYHKDBN) <-> 0-3 for A, C, G, T; 4: anything else
+CODE_OF_NT16 = np.array([4, 0, 1, 4, 2, 4, 4, 4, 3, 4, 4, 4, 4, 4, 4, 4], dtype=np.uint8)
+NT16_OF_ASCII = np.full(256, 15, dtype=np.uint8)
+for _code, _letter in enumerate("=ACMGRSVTWYHKDBN"):
+    NT16_OF_ASCII[ord(_letter)] = _code
+    NT16_OF_ASCII[ord(_letter.lower())] = _code
+
+
+@shared
+def nt16_at(raw: Any, seq: Any, index: Any) -> Any:
+    """4-bit code of base ``index`` of the packed sequence at byte ``seq`` (the high nibble comes first)."""
+    return (np.int64(raw[seq + (index >> 1)]) >> (4 * (1 - (index & 1)))) & 15
+
+
+@shared
+def base_at(raw: Any, seq: Any, index: Any) -> Any:
+    """Base ``index`` as 0-3 for A, C, G, T; 4: anything else."""
+    return np.int64(CODE_OF_NT16[nt16_at(raw, seq, index)])
+
+
+@shared
+def is_match(operation: Any) -> Any:
+    """True for M, = and X."""
+    return operation == CIGAR_M or operation == CIGAR_EQ or operation == CIGAR_X
+
+
+@shared
+def query_index(records: Any, row: Any, position: Any) -> Any:
+    """Index of the read base aligned to reference ``position``; -1: deleted or skipped there, -2: not covered."""
+    if position < records.pos[row] or position >= records.end[row]:
+        return -2
+    reference = np.int64(records.pos[row])
+    query = np.int64(0)
+    for k in range(records.n_cigar[row]):
+        word = u32(records.raw, records.cigar[row] + 4 * k)
+        operation, length = word & 15, word >> 4
+        span = length * consumes_reference(operation)
+        if span > 0 and position < reference + span:
+            return query + (position - reference) if is_match(operation) else -1
+        reference += span
+        query += length * consumes_query(operation)
+    return -2

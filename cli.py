@@ -165,7 +165,7 @@ def doctor(
 ) -> None:
     """Say what this machine can do, and the one line that installs what is missing.
 
-    Looks at cores, memory, disk, GPUs, driver, CUDA and the libraries in use. Changes nothing.
+    Looks at cores, memory, disk, GPUs, driver, CUDA and the libraries in use. Installs nothing.
     """
     from gpucall import doctor as library
 

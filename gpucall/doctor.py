@@ -219,7 +219,7 @@ def _free_disk() -> dict[str, int]:
 
 
 def examine() -> Report:
-    """Look at this machine. Nothing is changed, installed or written."""
+    """Look at this machine. Installs nothing; the probe kernel's machine code joins the kernel cache."""
     driver, libraries, cache = find_driver(), find_libraries(), cache_folder()
     memory, memory_free = machine.memory()
     return Report(

@@ -5,7 +5,6 @@
 #   make format   put the code into its format
 #   make clean    remove .venv and everything else that was built
 
-SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format dist clean
 

@@ -1,7 +1,7 @@
 """cram: a CRAM as a stream of uncompressed BAM, decoded by htslib in a child process.
 
 The child is its own process because htslib writes where it likes (standard error), may stop the process on a damaged
-file, and decodes on threads of its own. Nothing it does can reach the network: references come from the FASTA given.
+file, and decodes on threads of its own. It is kept from the network: references come from the FASTA given.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -24,9 +23,7 @@ from ..errors import CorruptInput, GpucallError, HostMemoryError, IndexProblem, 
 from ..tiles import Intervals
 from . import fai
 from .index import check_age
-
-PIPE_BYTES = 1 << 20
-CHILD = Path(__file__).with_name("cram_child.py")
+from .samtools_child import condense, start
 
 # End-of-file containers (CRAM v3, section 9), by major version; version 2.0 and older have none.
 EOF_CONTAINERS = {
@@ -34,19 +31,10 @@ EOF_CONTAINERS = {
     3: bytes.fromhex("0f000000ffffffff0fe0454f4600000000010005bdd94f0001000606010001000100ee63014b"),
 }
 
-# htslib looks for sequences that the FASTA lacks in REF_PATH, REF_CACHE and at the header's UR, which may be a URL.
-NO_NETWORK = {
-    "REF_PATH": "/nonexistent",
-    "REF_CACHE": "/nonexistent/%s",
-    **dict.fromkeys(("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "ALL_PROXY"), "http://127.0.0.1:9"),
-    **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
-}
-
 _WRONG_REFERENCE = re.compile(
     r"(?P<wrong>MD5 checksum reference mismatch) at (?P<at>\S+)|Unable to fetch reference (?P<missing>\S+)"
     r"|ref '(?P<absent>[^']+)' not present"
 )
-_LOG_PREFIX = re.compile(r"^\[[EW]::\w+\] |^samtools view: ")
 
 
 @contextmanager
@@ -81,25 +69,13 @@ def open_cram_stream(
         if regions is not None and _has_index(Path(path)):
             options += ["-M", "-L", str(_write_bed(regions, folder))]
         with open(folder / "complaints", "w+b") as complaints:
-            child = _start([*options, "-T", str(fasta), str(path)], complaints)
+            child = start(["view", *options, "-T", str(fasta), str(path)], complaints)
             try:
                 yield cast(BinaryIO, CramStream(child, complaints, str(path), str(reference)))
             finally:
                 child.kill()
                 child.wait()
                 cast(IO[bytes], child.stdout).close()
-
-
-def _start(arguments: list[str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-P", str(CHILD), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-        env={**os.environ, **NO_NETWORK},
-        pipesize=PIPE_BYTES,
-        start_new_session=True,  # Ctrl-C reaches the parent, which ends the child
-    )
 
 
 class CramStream(io.BufferedIOBase):
@@ -153,13 +129,6 @@ def explain(path: str, reference: str, code: int, complaints: str) -> GpucallErr
     return CorruptInput(f"{path}: damaged CRAM: htslib says: {condense(complaints)}; fetch or make it again")
 
 
-def condense(complaints: str) -> str:
-    """htslib's messages on one line: without prefixes, repetitions and Python's frame around them."""
-    lines = (line.split("stderr=")[-1].strip("'\" ") for line in complaints.splitlines() if "Traceback" not in line)
-    said = dict.fromkeys(_LOG_PREFIX.sub("", line) for line in lines if line and "error reading file" not in line)
-    return "; ".join(list(said)[:3]) or "records cannot be decoded"
-
-
 def _check_eof_container(path: Path) -> None:
     with open(path, "rb") as file:
         head = file.read(26)
@@ -176,7 +145,8 @@ def _check_eof_container(path: Path) -> None:
 
 def _link_reference(reference: Path, folder: Path) -> Path:
     """The FASTA under a name of our own, its indexes beside it: htslib would write missing ones beside the original."""
-    index = fai.open_or_build(reference, folder)
+    index, ranges = fai.open_fasta(reference, folder)
+    ranges.close()
     fasta = folder / "cram-reference.fa"
     fasta.symlink_to(reference.resolve())
     Path(f"{fasta}.fai").symlink_to(index.fai.resolve())

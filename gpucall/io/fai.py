@@ -7,18 +7,15 @@ describe the file: each entry must follow a header line with its name and end wh
 from __future__ import annotations
 
 import gzip
-import os
-import struct
 import zlib
-from bisect import bisect_right
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..errors import CorruptInput, EmptyInput, IndexProblem, InputError, TruncatedInput
+from .gzi import BgzippedRanges, PlainRanges, Ranges
+from .samtools_child import condense, start
 
-BGZF_HEADER = struct.Struct("<4s6xH2sHH")  # magic and flags; XLEN; subfield id, length, BSIZE (SAM v1, section 4.1)
-BGZF_MAGIC = b"\x1f\x8b\x08\x04"
-BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+BGZF_HEADER_BYTES = 18
 MAX_HEADER_LINE = 1 << 16
 
 
@@ -33,10 +30,12 @@ class Entry(NamedTuple):
 
     def end(self) -> int:
         """Offset just after the last base."""
-        if not self.length:
-            return self.offset
-        lines, rest = divmod(self.length - 1, self.line_bases)
-        return self.offset + lines * self.line_width + rest + 1
+        return self.byte(self.length - 1) + 1 if self.length else self.offset
+
+    def byte(self, position: int) -> int:
+        """Offset of the base at a 0-based position."""
+        lines, rest = divmod(position, self.line_bases)
+        return self.offset + lines * self.line_width + rest
 
 
 class Index(NamedTuple):
@@ -47,8 +46,8 @@ class Index(NamedTuple):
     gzi: Path | None
 
 
-def open_or_build(path: Path, temporary: Path) -> Index:
-    """The index of the FASTA at ``path``, from beside it or built in the folder ``temporary``.
+def open_fasta(path: Path, temporary: Path) -> tuple[Index, Ranges]:
+    """The FASTA at ``path`` and its index, from beside it or built in the folder ``temporary``; checked.
 
     Raises ``InputError`` for a file that is no FASTA or not bgzipped, ``TruncatedInput`` for one that was cut short,
     ``IndexProblem`` for a damaged or stale index.
@@ -58,16 +57,20 @@ def open_or_build(path: Path, temporary: Path) -> Index:
     if not fai.exists() or (bgzipped and not gzi.exists()):
         fai, gzi = _build(path, temporary)
     index = Index(read_fai(fai), fai, gzi if bgzipped else None)
-    with open(path, "rb") as file:
-        _check_content(path, index, _Inflated(path, file, gzi) if bgzipped else _Plain(file))
-    return index
+    ranges = BgzippedRanges(path, gzi) if bgzipped else PlainRanges(path)
+    try:
+        _check_content(path, index, ranges)
+    except BaseException:
+        ranges.close()
+        raise
+    return index, ranges
 
 
 def _check_kind(path: Path) -> bool:
     """Whether the FASTA is bgzipped; an error where it is neither that nor plain text that starts with '>'."""
     try:
         with open(path, "rb") as file:
-            head = file.read(BGZF_HEADER.size)
+            head = file.read(BGZF_HEADER_BYTES)
             if head[:2] == b"\x1f\x8b":
                 _check_bgzf(path, file, head)
                 return True
@@ -81,32 +84,29 @@ def _check_kind(path: Path) -> bool:
 
 
 def _check_bgzf(path: Path, file: BinaryIO, head: bytes) -> None:
-    if head[:4] != BGZF_MAGIC or head[12:14] != b"BC":
+    if head[3:4] != b"\4" or head[12:14] != b"BC":
         raise CorruptInput(
             f"{path}: compressed with gzip, which has no random access; expected bgzip: "
             f"'gunzip -c {path.name} | bgzip > new.fa.gz'"
         )
-    file.seek(-min(len(BGZF_EOF), os.path.getsize(path)), os.SEEK_END)
-    if file.read() != BGZF_EOF:
-        raise TruncatedInput(f"{path}: FASTA cut short: no BGZF end-of-file block; copy it again")
     file.seek(0)
     try:
         first = gzip.GzipFile(fileobj=file).read(1)
     except (OSError, EOFError, zlib.error) as error:
-        raise CorruptInput(f"{path}: damaged BGZF block at offset 0: {error}") from None
+        raise CorruptInput(f"{path}: damaged BGZF block at file offset 0: {error}") from None
     if first != b">":
         raise CorruptInput(f"{path}: not a FASTA: expected '>' as the first character, found {first!r}")
 
 
 def _build(path: Path, temporary: Path) -> tuple[Path, Path]:
-    import pysam
-
     fai, gzi = temporary / "reference.fai", temporary / "reference.gzi"
-    try:
-        pysam.faidx("--fai-idx", str(fai), "--gzi-idx", str(gzi), str(path))
-    except pysam.SamtoolsError as error:
-        reason = "; ".join(line for line in str(error).replace('"', "").splitlines() if "[E::" in line) or error
-        raise CorruptInput(f"{path}: cannot index FASTA: {' '.join(str(reason).split())}") from None
+    with open(temporary / "faidx.log", "w+b") as complaints:
+        child = start(["faidx", "--fai-idx", str(fai), "--gzi-idx", str(gzi), str(path)], complaints)
+        child.communicate()
+        if child.returncode:
+            complaints.seek(0)
+            reason = condense(complaints.read().decode("utf-8", "replace"))
+            raise CorruptInput(f"{path}: cannot index the FASTA: {reason}")
     return fai, gzi
 
 
@@ -130,84 +130,7 @@ def _parse_entry(line: str) -> Entry:
     return Entry(name, length, offset, line_bases, line_width)
 
 
-class _Plain:
-    """A plain FASTA by offset."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.size = file.seek(0, os.SEEK_END)
-
-    def read(self, start: int, end: int) -> bytes:
-        """Bytes [start, end), fewer at the end of the file."""
-        self._file.seek(start)
-        return self._file.read(max(0, end - start))
-
-
-class _Inflated:
-    """A bgzipped FASTA by inflated offset, through its ``.gzi``: n, then n pairs (compressed, inflated offset)."""
-
-    def __init__(self, path: Path, file: BinaryIO, gzi: Path) -> None:
-        self._path, self._file, self._gzi = path, file, gzi
-        table = gzi.read_bytes()
-        numbers = struct.unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8])
-        if not numbers or len(table) != 8 * (2 * numbers[0] + 1):
-            raise IndexProblem(f"{gzi}: damaged index; delete it and run samtools faidx {path.name}")
-        self._compressed, self._inflated = [0, *numbers[1::2]], [0, *numbers[2::2]]
-        self._cached: tuple[int, bytes] = (-1, b"")
-        self._check_end()
-        self.size = self._inflated[-1] + len(self._block(len(self._inflated) - 1))
-
-    def _check_end(self) -> None:
-        """The last block of the index is the file's last with bases: the end-of-file block follows it."""
-        size = os.fstat(self._file.fileno()).st_size
-        if self._compressed[-1] >= size:
-            raise TruncatedInput(
-                f"{self._path}: FASTA cut short, or {self._gzi.name} is stale: the index names a block at "
-                f"{self._compressed[-1]}, the file has {size} bytes"
-            )
-        last = self._compressed[-1]
-        if self._block_bytes(last) not in (size - len(BGZF_EOF) - last, size - last):
-            raise self._stale(last)
-
-    def _stale(self, offset: int) -> IndexProblem:
-        return IndexProblem(
-            f"{self._gzi}: stale .gzi: it does not describe {self._path.name} at offset {offset}; "
-            f"delete it and run samtools faidx {self._path.name}"
-        )
-
-    def _block_bytes(self, offset: int) -> int:
-        self._file.seek(offset)
-        head = self._file.read(BGZF_HEADER.size)
-        if len(head) < BGZF_HEADER.size or head[:4] != BGZF_MAGIC or head[12:14] != b"BC":
-            raise self._stale(offset)
-        return int(BGZF_HEADER.unpack(head)[-1]) + 1
-
-    def _block(self, number: int) -> bytes:
-        if self._cached[0] != number:
-            offset = self._compressed[number]
-            size = self._block_bytes(offset)
-            self._file.seek(offset)
-            try:
-                self._cached = number, gzip.decompress(self._file.read(size))
-            except (OSError, EOFError, zlib.error) as error:
-                raise CorruptInput(f"{self._path}: damaged BGZF block at offset {offset}: {error}") from None
-        return self._cached[1]
-
-    def read(self, start: int, end: int) -> bytes:
-        """Inflated bytes [start, end), fewer at the end of the file."""
-        parts = []
-        while start < min(end, self.size):
-            number = bisect_right(self._inflated, start) - 1
-            skip = start - self._inflated[number]
-            part = self._block(number)[skip : skip + end - start]
-            if not part:
-                raise self._stale(self._compressed[number])
-            parts.append(part)
-            start += len(part)
-        return b"".join(parts)
-
-
-def _check_content(path: Path, index: Index, text: _Plain | _Inflated) -> None:
+def _check_content(path: Path, index: Index, text: Ranges) -> None:
     """Every entry follows its header line and ends where the next header begins; the last one ends the file."""
     if not index.entries:
         raise IndexProblem(f"{index.fai}: stale .fai: it is empty; delete it and run samtools faidx {path.name}")
@@ -236,11 +159,11 @@ def _stale_fai(path: Path, index: Index, entry: Entry) -> IndexProblem:
 
 
 def _is_header(between: bytes, name: str) -> bool:
-    """Whether the bytes before a sequence are line ends and one header line with this name."""
-    lines = between.split()
+    """Whether the bytes before a sequence are header lines, the last with its name (htslib skips empty sequences)."""
+    lines = [line for line in between.splitlines() if line.strip()]
     return (
-        bool(lines)
-        and lines[0] == b">" + name.encode()
-        and between.endswith(b"\n")
-        and between.strip().count(b"\n") == 0
+        between.endswith(b"\n")
+        and all(line.startswith(b">") for line in lines)
+        and bool(lines)
+        and lines[-1][1:].split(maxsplit=1)[:1] == [name.encode()]
     )

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorruptInput, InputError, ReferenceMismatch
+from ..errors import CorruptInput, ReferenceMismatch
 from ..tiles import other_naming
 from . import fai
 
-if TYPE_CHECKING:
-    import pysam
-
 HeaderContig = tuple[str, int, str | None]
 
-_CLEAN = bytes(c if c in b"ACGTN" else ord("N") for c in bytes(range(256)).upper())
+PIECE_BASES = 1 << 22
+_UPPER = bytes(range(256)).upper()
+_CALLABLE = bytes(letter if letter in b"ACGT" else ord("N") for letter in _UPPER)
 
 
 class Reference:
@@ -40,47 +37,47 @@ class Reference:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
         self._md5: dict[str, str] = {}
-        self._temporary = tempfile.TemporaryDirectory(prefix="gpucall-fai-")
-        try:
-            index = fai.open_or_build(self.path, Path(self._temporary.name))
-            self.contigs: dict[str, int] = {entry.name: entry.length for entry in index.entries}
-            self._file = _open(self.path, index)
-        except BaseException:
-            self._temporary.cleanup()
-            raise
+        with tempfile.TemporaryDirectory(prefix="gpucall-fai-") as temporary:
+            index, self._ranges = fai.open_fasta(self.path, Path(temporary))
+        self._entries = {entry.name: entry for entry in index.entries}
+        self.contigs: dict[str, int] = {entry.name: entry.length for entry in index.entries}
 
     def fetch(self, contig: str, start: int = 0, end: int | None = None) -> NDArray[np.uint8]:
         """Bases [start, end) of ``contig`` as upper-case ASCII, a new uint8 [end - start]; all but ACGT become N.
 
         Positions are 0-based and must lie inside the contig.
         """
-        text = self._fetch_raw(contig, start, self.contigs[contig] if end is None else end)
-        return np.frombuffer(bytearray(text).translate(_CLEAN), dtype=np.uint8)
-
-    def _fetch_raw(self, contig: str, start: int, end: int) -> bytes:
+        end = self.contigs[contig] if end is None else end
         if not 0 <= start <= end <= self.contigs[contig]:
             raise ValueError(f"{contig}:{start}-{end} is outside the contig")
-        if start == end:
-            return b""
-        with self._lock:
-            text = self._file.fetch(contig, start, end).encode("ascii", "replace")
-        if len(text) != end - start:
-            raise CorruptInput(f"{self.path}: {contig}:{start + 1}-{end} cannot be read; the file may be damaged")
-        return text
+        bases = np.empty(end - start, dtype=np.uint8)
+        for at, piece in self._pieces(contig, start, end, _CALLABLE):
+            bases[at - start : at - start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        return bases
+
+    def _pieces(self, contig: str, start: int, end: int, letters: bytes) -> Iterator[tuple[int, bytes]]:
+        """Positions and bases, a few megabases at a time, each letter replaced by ``letters[letter]``."""
+        entry = self._entries[contig]
+        for at in range(start, end, PIECE_BASES):
+            stop = min(at + PIECE_BASES, end)
+            piece = self._ranges.read(entry.byte(at), entry.byte(stop - 1) + 1).translate(letters, b"\r\n")
+            if len(piece) != stop - at:
+                raise CorruptInput(f"{self.path}: lines of different length in {contig}:{at + 1}-{stop}")
+            yield at, piece
 
     def md5(self, contig: str) -> str:
         """MD5 of the contig as ``@SQ M5`` defines it: upper case, nothing else changed (SAM v1, section 1.3.2)."""
         if contig not in self._md5:
-            text = self._fetch_raw(contig, 0, self.contigs[contig]).upper()
-            self._md5[contig] = hashlib.md5(text, usedforsecurity=False).hexdigest()
+            digest = hashlib.md5(usedforsecurity=False)
+            for _, piece in self._pieces(contig, 0, self.contigs[contig], _UPPER):
+                digest.update(piece)
+            self._md5[contig] = digest.hexdigest()
         return self._md5[contig]
 
     def close(self) -> None:
-        """Close the file and remove temporary indexes."""
-        self._file.close()
-        self._temporary.cleanup()
+        """Close the file."""
+        self._ranges.close()
 
     def __enter__(self) -> Reference:
         return self
@@ -89,17 +86,6 @@ class Reference:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _open(path: Path, index: fai.Index) -> pysam.FastaFile:
-    import pysam
-
-    try:
-        return pysam.FastaFile(
-            str(path), filepath_index=str(index.fai), filepath_index_compressed=str(index.gzi) if index.gzi else None
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot open FASTA: {error}") from None
 
 
 def check_header(

@@ -27,8 +27,62 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """When evidence becomes a candidate allele, and which candidates are weighed together."""
+
+    min_support: int = 2  # reads with the base; fragments with the indel
+    min_quality_sum: int = 30  # phred, over the reads with the base
+    min_snv_permille: int = 80  # of the depth
+    min_indel_permille: int = 80  # of the depth
+    join: int = 25  # bp between neighbours in one window
+    longest_chain: int = 400  # bp; longer chains are cut
+    chain_bin: int = 256  # bp, aligned; where they are cut
+    most_alleles: int = 12  # in a window, best supported first
+    flank: int = 30  # bp of reference on either side of a window's core
+
+
+@dataclass(frozen=True, slots=True)
+class Haplotyping:
+    """Candidate haplotypes and how reads are aligned to them."""
+
+    min_reads: int = 2  # that show a combination of alleles
+    most_haplotypes: int = 12  # the reference included
+    gap_extend: int = 10 * 64  # 1/64 phred
+    widest_band: int = 100  # bases
+    band_slack: int = 8  # bases
+
+
+@dataclass(frozen=True, slots=True)
+class Genotyping:
+    """Priors and what is written (1/64 phred where not said otherwise)."""
+
+    snv_prior: int = 30 * 64  # 1e-3, heterozygosity of a human genome
+    indel_prior: int = 39 * 64  # 1.25e-4 (GATK's and Platypus's order of magnitude)
+    homozygous_prior: int = 3 * 64  # a homozygous variant is half as frequent as a heterozygous one
+    read_cap: int = 40 * 64  # no fragment tells two haplotypes apart by more
+    min_qual: int = 10  # phred; weaker calls are not written
+
+
+@dataclass(frozen=True, slots=True)
+class Filtering:
+    """When a call is doubted; each reason is a FILTER of the VCF."""
+
+    pass_qual: int = 20  # phred
+    min_gq: int = 0  # phred
+    min_mapq: int = 30  # phred
+    max_fs: float = 40.0  # phred
+    max_sor: float = 4.0
+    min_het_permille: int = 120  # alternate fragments of all that support an allele
+    min_edge: float = 4.0  # bp
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
     batching: Batching = field(default_factory=Batching)
     filters: Filters = field(default_factory=Filters)
+    candidates: Candidates = field(default_factory=Candidates)
+    haplotyping: Haplotyping = field(default_factory=Haplotyping)
+    genotyping: Genotyping = field(default_factory=Genotyping)
+    filtering: Filtering = field(default_factory=Filtering)

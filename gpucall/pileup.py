@@ -36,6 +36,7 @@ class TileReads:
     rows: Any
     usable: Any
     filters: Filters
+    halo: int
     backend: Backend
 
     @cached_property
@@ -69,7 +70,7 @@ def pack_reference(bases: NDArray[np.uint8]) -> kernel.Reference:
 
 
 def tile_reads(
-    batch: Batch, tile: Tile, origin: int, bases: NDArray[np.uint8], filters: Filters, backend: Backend
+    batch: Batch, tile: Tile, origin: int, bases: NDArray[np.uint8], halo: int, filters: Filters, backend: Backend
 ) -> TileReads:
     """Usable reads of a tile over the reference stretch ``bases`` that starts at ``origin``."""
     rows = (np.flatnonzero(batch.usable[tile.row : tile.row_stop]) + tile.row).astype(np.int32)
@@ -83,6 +84,7 @@ def tile_reads(
         backend.upload(rows),
         backend.upload(batch.usable),
         filters,
+        halo,
         backend,
     )
 

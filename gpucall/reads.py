@@ -130,6 +130,7 @@ class Batcher:
         self.regions = regions
         self.max_carry = max_carry
         self.records_read = 0
+        self.records_kept = 0  # in the regions asked
         self._last_key = -1
         self._owned: tuple[int, int] = (-1, 0)  # contig and position up to which positions are owned
 
@@ -223,6 +224,7 @@ class Batcher:
             keep[first_new:] = self._in_regions(host, first_new)
             host = take_rows(host, keep)
             device = self.backend.upload(host)
+        self.records_kept += len(host.pos) - first_new
         return Batch(host, device, np.ones(len(host.pos), dtype=np.uint8), first_new)
 
     def _check(self, host: Records, first_new: int, where: list[tuple[int, int, int]]) -> None:

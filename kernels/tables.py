@@ -41,3 +41,17 @@ def log_sum_table() -> NDArray[np.int64]:
     """
     entries = [round(SCALE * 10 * math.log10(1 + 10 ** (-d / (10 * SCALE)))) for d in range(40 * SCALE)]
     return np.array(entries, dtype=np.int64)
+
+
+def gap_costs() -> NDArray[np.int32]:
+    """int32[7, 33]: cost of opening a gap inside a repeat, by unit length (1-6) and number of units (1-32).
+
+    A gap's rate grows with the repeat: phred 45 outside repeats, less from four units on, down to a floor.
+    """
+    table = np.full((7, 33), 45 * SCALE, dtype=np.int32)
+    for unit in range(1, 7):
+        for repeats in range(1, 33):
+            bases = unit * repeats
+            phred = 45.0 - 2.6 * max(0, bases - 3 - unit) if unit == 1 else 45.0 - 1.4 * max(0, bases - 4 - unit)
+            table[unit, repeats] = round(max(phred, 12.0 if unit == 1 else 15.0) * SCALE)
+    return table

@@ -1,0 +1,181 @@
+"""Stage: candidate alleles from the evidence, and the windows in which alleles are weighed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Candidates
+from .kernels.pileup import Events, Evidence
+from .pileup import TileReads
+from .reads import Tile
+
+LETTERS = b"ACGT"
+
+
+class Allele(NamedTuple):
+    """The bases [position, position + deleted) of the contig (0-based) become ``inserted``.
+
+    A SNV deletes one base and inserts one; an indel does one of both, left-aligned.
+    """
+
+    position: int
+    deleted: int
+    inserted: bytes
+    support: int  # fragments
+
+    @property
+    def is_snv(self) -> bool:
+        """True for a single base that is replaced."""
+        return self.deleted == 1 and len(self.inserted) == 1
+
+    @property
+    def stop(self) -> int:
+        """Position after the last base that the allele touches (at least one)."""
+        return self.position + max(self.deleted, 1)
+
+
+@dataclass
+class Window:
+    """Alleles that are weighed together over [start, stop); the alleles themselves lie in [core_start, core_stop)."""
+
+    alleles: list[Allele]
+    core_start: int
+    core_stop: int
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass
+class Found:
+    """What a tile's evidence suggests.
+
+    snv_positions  0-based positions, outside of windows, whose bases alone decide
+    windows        groups of alleles, at least one of them an indel, that need haplotypes
+    """
+
+    snv_positions: NDArray[np.int64]
+    windows: list[Window] = field(default_factory=list)
+
+
+def find(reads: TileReads, evidence: Evidence, events: Events, settings: Candidates) -> Found:
+    """Candidates whose window or position starts inside the tile."""
+    tile = reads.tile
+    depth = reads.backend.download(evidence.depth)
+    snvs = list(snv_alleles(reads, evidence, settings))
+    indels = list(indel_alleles(reads, events, depth, settings))
+    alone: list[int] = []
+    windows = []
+    for group in cluster(sorted(snvs + indels), settings):
+        if all(allele.is_snv for allele in group):
+            alone.extend({allele.position for allele in group})
+        else:
+            window = make_window(reads, group, settings)
+            if tile.start <= window.core_start < tile.stop:
+                windows.append(window)
+    positions = np.array(sorted(alone), dtype=np.int64)
+    return Found(positions[(positions >= tile.start) & (positions < tile.stop)], windows)
+
+
+def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> Iterator[Allele]:
+    """Bases other than the reference's that enough reads show."""
+    xp = reads.backend.xp
+    low = max(reads.tile.start - reads.halo - reads.origin, 0)
+    high = min(reads.tile.stop + reads.halo - reads.origin, len(reads.bases))
+    count = evidence.count[low:high]
+    enough = (count >= settings.min_support) & (evidence.quality[low:high] >= settings.min_quality_sum)
+    enough &= count * 1000 >= evidence.depth[low:high, None] * settings.min_snv_permille
+    at, base = (reads.backend.download(column) for column in xp.nonzero(enough))
+    support = reads.backend.download(count[enough])
+    for index, letter, fragments in zip(at.tolist(), base.tolist(), support.tolist(), strict=True):
+        yield Allele(reads.origin + low + index, 1, LETTERS[letter : letter + 1], fragments)
+
+
+def indel_alleles(
+    reads: TileReads, events: Events, depth: NDArray[np.int32], settings: Candidates
+) -> Iterator[Allele]:
+    """Insertions and deletions that enough fragments show."""
+    if len(events.length) == 0:
+        return
+    names = reads.batch.records.name_hash[events.row]
+    order = np.lexsort((names, events.key, events.length, events.position))
+    columns = [column[order] for column in (events.position, events.length, events.key)]
+    new_allele = np.ones(len(order), dtype=bool)
+    new_allele[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    new_fragment = new_allele.copy()
+    new_fragment[1:] |= names[order][1:] != names[order][:-1]
+    firsts = np.flatnonzero(new_allele)
+    support = np.add.reduceat(new_fragment.astype(np.int64), firsts)
+    at = columns[0][firsts]
+    enough = (support >= settings.min_support) & (support * 1000 >= depth[at] * settings.min_indel_permille)
+    for first, fragments in zip(order[firsts[enough]].tolist(), support[enough].tolist(), strict=True):
+        length = int(events.length[first])
+        inserted = inserted_bases(reads, events, first) if length > 0 else b""
+        if b"N" not in inserted:
+            yield Allele(reads.origin + int(events.position[first]), max(-length, 0), inserted, fragments)
+
+
+def inserted_bases(reads: TileReads, events: Events, event: int) -> bytes:
+    """The left-aligned inserted bases of an event as ASCII; N for what is not A, C, G, T."""
+    host = reads.batch.records
+    row, query, length = int(events.row[event]), int(events.query[event]), int(events.length[event])
+    seq = int(host.seq[row])
+    indices = query + (np.arange(length) - int(events.rotation[event])) % length
+    nibbles = host.raw[seq + (indices >> 1)] >> (4 * (1 - (indices & 1))) & 15
+    return bytes(np.frombuffer(b"NACNGNNNTNNNNNNN", dtype=np.uint8)[nibbles])
+
+
+def cluster(alleles: list[Allele], settings: Candidates) -> Iterator[list[Allele]]:
+    """Alleles with at most ``join`` bp between neighbours; a chain that grows too long is cut at aligned positions."""
+    chain: list[Allele] = []
+    reach = 0
+    for allele in alleles:
+        if chain and allele.position - reach > settings.join:
+            yield from cut_chain(chain, settings)
+            chain = []
+        chain.append(allele)
+        reach = max(reach, allele.stop) if len(chain) > 1 else allele.stop
+    if chain:
+        yield from cut_chain(chain, settings)
+
+
+def cut_chain(chain: list[Allele], settings: Candidates) -> Iterator[list[Allele]]:
+    """The chain whole, or, where it is too long, in pieces by aligned bins: where tiles end does not matter."""
+    if max(allele.stop for allele in chain) - chain[0].position <= settings.longest_chain:
+        yield chain
+        return
+    bins: dict[int, list[Allele]] = {}
+    for allele in chain:
+        bins.setdefault(allele.position // settings.chain_bin, []).append(allele)
+    yield from bins.values()
+
+
+def make_window(reads: TileReads, group: list[Allele], settings: Candidates) -> Window:
+    """The window of a group: its best supported alleles, the repeats they lie in, and flanks on both sides."""
+    ranked = sorted(group, key=lambda allele: (-allele.support, allele))
+    kept = sorted(ranked[: settings.most_alleles])
+    core_start = min(allele.position for allele in group) - 1
+    core_stop = max(allele.stop + right_shift(reads, allele) for allele in kept)
+    start = max(core_start - settings.flank, reads.origin)
+    stop = min(core_stop + settings.flank, reads.origin + len(reads.bases))
+    return Window(kept, core_start, core_stop, start, stop)
+
+
+def right_shift(reads: TileReads, allele: Allele) -> int:
+    """How far a left-aligned indel could move right: the repeat it lies in."""
+    if allele.is_snv:
+        return 0
+    bases, at = reads.bases, allele.position - reads.origin
+    unit = bytes(bases[at : at + allele.deleted]) if allele.deleted else allele.inserted
+    shift = 0
+    limit = min(len(bases) - at - allele.deleted, LONGEST_SHIFT)
+    while shift < limit and bases[at + allele.deleted + shift] == unit[shift % len(unit)]:
+        shift += 1
+    return shift
+
+
+LONGEST_SHIFT = 256  # bp; a window does not follow a repeat further

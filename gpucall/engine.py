@@ -1,0 +1,333 @@
+"""One sample, from alignments to calls and quality control, in one pass."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__, candidates, filters, genotype, haplotypes, pileup, qc
+from .backend import Backend, select
+from .config import Settings
+from .errors import EmptyInput, UsageError
+from .genotype import Call
+from .io.alignments import AlignmentSource, open_alignments, sample_name
+from .io.reference import Reference, check_header
+from .io.vcf import VcfWriter, record
+from .machine import cores
+from .outputs import OutputFolder, checksum
+from .reads import Batch, Batcher, Tile
+from .tiles import Intervals, parse_regions, read_bed
+
+log = logging.getLogger("gpucall")
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class CallResult:
+    """What a run wrote.
+
+    vcf     the calls
+    files   every output by its kind
+    device  what ran the kernels, in words
+    counts  reads read, variants written and passed
+    """
+
+    sample: str
+    vcf: Path
+    files: dict[str, Path]
+    device: str
+    counts: dict[str, int]
+
+
+@dataclass
+class Piece:
+    """What one batch adds to the results."""
+
+    text: str = ""
+    calls: list[tuple[str, Call]] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """Everything that the stages of one sample share."""
+
+    source: AlignmentSource
+    reference: Reference
+    backend: Backend
+    settings: Settings
+    regions: Intervals | None
+
+    def process(self, batch: Batch, quality: qc.SampleQc) -> Piece:
+        """Quality control of a batch's new reads and owned positions, and its calls."""
+        quality.add_reads(batch.device, batch.first_new, len(batch.records.pos))
+        piece = Piece()
+        for tile in batch.tiles:
+            contig = self.source.header.names[tile.tid]
+            origin, bases = self._stretch(contig, tile)
+            quality.add_depth(
+                batch.device, bases[tile.start - origin : tile.stop - origin], tile.tid, tile.start, tile.stop
+            )
+            calls = [call for call in self._call(batch, tile, origin, bases) if self._asked(contig, call)]
+            piece.calls += [(contig, call) for call in calls]
+        quality.add_variants(piece.calls)
+        piece.text = "".join(record(contig, call) for contig, call in piece.calls)
+        return piece
+
+    def _stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
+        margin = 2 * self.settings.batching.halo
+        origin = max(tile.start - margin, 0)
+        stop = min(tile.stop + margin, self.reference.contigs[contig])
+        return origin, self.reference.fetch(contig, origin, stop)
+
+    def _asked(self, contig: str, call: Call) -> bool:
+        return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])
+
+    def _call(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> list[Call]:
+        if self.regions is not None and not self.regions.overlaps(
+            self.source.header.names[tile.tid], tile.start, tile.stop
+        ):
+            return []
+        settings = self.settings
+        reads = pileup.tile_reads(
+            batch, tile, origin, bases, settings.batching.halo, settings.filters, self.backend
+        )
+        evidence = pileup.evidence(reads)
+        events = pileup.events(reads, evidence)
+        found = candidates.find(reads, evidence, events, settings.candidates)
+        sites = pileup.gather_sites(reads, found.snv_positions)
+        scored = haplotypes.score_windows(reads, found.windows, events, settings.haplotyping)
+        calls = [
+            *genotype.call_snvs(reads, sites, settings.genotyping),
+            *genotype.call_windows(reads, scored, settings.genotyping),
+        ]
+        calls.sort(key=lambda call: (call.position, call.ref, call.alts))
+        return [filters.annotate(call, settings.filtering) for call in calls]
+
+
+def call(
+    reads: str | os.PathLike[str],
+    reference: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    memory: int | str | None = None,
+    regions: Sequence[str] = (),
+    targets: str | os.PathLike[str] | None = None,
+    sample: str | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> CallResult:
+    """Call variants in one sample and measure its quality.
+
+    Parameters
+    ----------
+    reads
+        BAM or CRAM, sorted by coordinate.
+    reference
+        FASTA, plain or bgzipped.
+    out
+        folder for the results; made where it is missing.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    threads
+        CPU threads; None: all cores that this process may use.
+    memory
+        budget in bytes, or as ``800M``, ``4G``.
+    regions, targets
+        call only here: ``contig`` or ``contig:start-stop`` (1-based), and a BED file.
+    sample
+        name of the sample; None: the read groups' SM, else the file's stem.
+    progress
+        called with (done, total, unit).
+
+    Raises
+    ------
+    GpucallError
+        one of its children (``gpucall.errors``), where the input, the machine or the options are at fault.
+    """
+    workers = threads or cores()
+    settings = fit_memory(settings or Settings(), memory, workers)
+    backend, reason = select(device)
+    log.info("device: %s", reason)
+    with ExitStack() as stack:
+        fasta = stack.enter_context(Reference(reference))
+        asked = asked_regions(regions, targets, fasta.contigs)
+        pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
+        source = open_alignments(str(reads), str(reference), asked, workers, pool)
+        stack.callback(source.close)
+        check_header(fasta, source.header.contigs(), str(reads))
+        name = sample_name(source.header, str(reads), sample)
+        log.info("sample: %s", name)
+        run = Run(source, fasta, backend, settings, asked)
+        folder = stack.enter_context(OutputFolder(Path(out), name))
+        return run_sample(run, name, folder, workers, pool, progress, backend.describe())
+
+
+def worker_pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that inflate blocks and work on batches."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="gpucall")
+
+
+def asked_regions(
+    regions: Sequence[str], targets: str | os.PathLike[str] | None, contigs: dict[str, int]
+) -> Intervals | None:
+    """Where to call: the regions, the BED's intervals, or where they meet; None: everywhere."""
+    parsed = parse_regions(regions, contigs) if regions else None
+    if targets is None:
+        return parsed
+    bed = read_bed(targets, contigs)
+    return bed if parsed is None else parsed.intersect(bed)
+
+
+SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SMALLEST_BUDGET = 400 << 20  # bytes: the interpreter, libraries and compiled kernels
+BATCH_COPIES = 10  # bytes held a byte of batch, in all stages
+
+
+def parse_memory(memory: int | str) -> int:
+    """Bytes from ``4G``, ``800M`` or a number.
+
+    Raises
+    ------
+    UsageError
+    """
+    text = str(memory).strip().upper().removesuffix("B").removesuffix("I")
+    unit = SIZES.get(text[-1:], 1)
+    try:
+        value = int(float(text[:-1] if unit > 1 else text) * unit)
+    except ValueError:
+        raise UsageError(f"--memory '{memory}' is not a size; give bytes, or a number with K, M or G such as 4G") from None
+    if value < SMALLEST_BUDGET:
+        raise UsageError(f"--memory {memory} is too little: at least {SMALLEST_BUDGET >> 20}M is needed")
+    return value
+
+
+def fit_memory(settings: Settings, memory: int | str | None, workers: int) -> Settings:
+    """Settings whose batches fit the budget; no result depends on them."""
+    if memory is None:
+        return settings
+    room = (parse_memory(memory) - SMALLEST_BUDGET) // (BATCH_COPIES * (workers + 1))
+    batch_bytes = max(1 << 20, min(room, settings.batching.batch_bytes))
+    return replace(settings, batching=replace(settings.batching, batch_bytes=batch_bytes))
+
+
+def run_sample(
+    run: Run,
+    name: str,
+    folder: OutputFolder,
+    workers: int,
+    pool: ThreadPoolExecutor | None,
+    progress: Progress | None,
+    device: str,
+) -> CallResult:
+    """Stream the sample through the stages and publish the outputs."""
+    header = run.source.header
+    writer = VcfWriter(
+        folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering
+    )
+    batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
+    accumulators: list[qc.SampleQc] = []
+    counts = {"reads": 0, "variants": 0, "passed": 0}
+    try:
+        for piece in process_all(run, batcher, accumulators, workers, pool):
+            writer.write(piece.text)
+            counts["variants"] += len(piece.calls)
+            counts["passed"] += sum(not call.filters for _, call in piece.calls)
+            if progress is not None:
+                progress(run.source.bytes_read, run.source.size, "B")
+    except BaseException:
+        writer.abort()
+        raise
+    counts["reads"] = batcher.records_kept
+    check_not_empty(run, batcher)
+    writer.close()
+    total = qc.SampleQc.merged(accumulators, header.contigs())
+    qc.write(total, folder.folder, name)
+    files = folder.publish(manifest(run, name, device))
+    return CallResult(name, files["vcf"], files, device, counts)
+
+
+def process_all(
+    run: Run,
+    batcher: Batcher,
+    accumulators: list[qc.SampleQc],
+    workers: int,
+    pool: ThreadPoolExecutor | None,
+) -> Iterator[Piece]:
+    """Results of all batches in genome order; at most ``workers`` batches beside the one that is being read."""
+    contigs = run.source.header.contigs()
+    if pool is None:
+        accumulators.append(qc.SampleQc(contigs, run.backend))
+        for batch in batcher:
+            yield run.process(batch, accumulators[0])
+        return
+    idle: deque[qc.SampleQc] = deque()
+
+    def work(batch: Batch) -> Piece:
+        try:
+            quality = idle.pop()
+        except IndexError:
+            quality = qc.SampleQc(contigs, run.backend)
+            accumulators.append(quality)
+        piece = run.process(batch, quality)
+        idle.append(quality)
+        return piece
+
+    pending: deque[Future[Piece]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="gpucall-batch") as stage:
+        try:
+            for batch in batcher:
+                pending.append(stage.submit(work, batch))
+                while len(pending) > workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def check_not_empty(run: Run, batcher: Batcher) -> None:
+    """An all-zero result is an error, not a report."""
+    if batcher.records_kept > 0:
+        return
+    where = "no reads in the regions asked" if run.regions is not None else "the file has a header but no reads"
+    raise EmptyInput(f"{run.source.path}: {where}; check that it is the right file" + (" and the right regions" if run.regions is not None else ""))
+
+
+def provenance(run: Run, device: str) -> list[str]:
+    """Header lines that say how the file was made."""
+    words = " ".join(sys.argv[1:] or ["(Python API)"]).replace("\n", " ")
+    return [
+        f"##source=gpucall {__version__}",
+        f"##gpucallCommand={words}",
+        f"##gpucallDevice={device}",
+        f"##reference=file://{run.reference.path.resolve()}",
+    ]
+
+
+def manifest(run: Run, name: str, device: str) -> dict[str, Any]:
+    """What goes into the manifest beside the outputs' checksums."""
+    inputs = {"reads": str(run.source.path), "reference": str(run.reference.path)}
+    return {
+        "sample": name,
+        "gpucall": __version__,
+        "command": sys.argv[1:],
+        "device": device,
+        "inputs": {kind: {"path": path, "bytes": os.path.getsize(path)} for kind, path in inputs.items()},
+    }
+
+
+__all__ = ["CallResult", "call", "checksum"]

@@ -1,0 +1,85 @@
+"""VCF 4.3 out: records as text, bgzipped, with a tabix index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ..config import Filtering
+from ..filters import DESCRIPTIONS
+from ..genotype import Call
+from ..kernels.tables import SCALE
+from .alignments import Header
+from .bgzf_writer import BgzfWriter
+
+FORMAT = "GT:AD:DP:GQ:PL"
+HIGHEST_GQ = 99
+HIGHEST_PL = 99999
+
+META = """\
+##INFO=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
+##INFO=<ID=FS,Number=1,Type=Float,Description="Phred of Fisher's exact test for strand bias">
+##INFO=<ID=SOR,Number=1,Type=Float,Description="Symmetric odds ratio for strand bias">
+##INFO=<ID=MQ,Number=1,Type=Float,Description="Root mean square mapping quality of the alternate fragments">
+##INFO=<ID=QD,Number=1,Type=Float,Description="QUAL over the fragments that support an allele">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##FORMAT=<ID=AD,Number=R,Type=Integer,Description="Fragments that support each allele">
+##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
+##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Phred that the genotype is wrong, at most 99">
+##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, lowest 0">
+"""
+
+
+def header_lines(header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> str:
+    """The VCF header; ``provenance`` are whole ``##`` lines."""
+    values = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+    lines = ["##fileformat=VCFv4.3", *provenance, '##FILTER=<ID=PASS,Description="All filters passed">']
+    lines += [f'##FILTER=<ID={name},Description="{text.format(**values)}">' for name, text in DESCRIPTIONS.items()]
+    lines += META.splitlines()
+    lines += [
+        f"##contig=<ID={name},length={length}>" for name, length in zip(header.names, header.lengths, strict=True)
+    ]
+    columns = ["CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", sample]
+    return "\n".join([*lines, "#" + "\t".join(columns)]) + "\n"
+
+
+def record(contig: str, call: Call) -> str:
+    """One line of the VCF body."""
+    info = ";".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in call.info.items())
+    likelihoods = (min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods)
+    sample = ":".join(
+        (
+            "/".join(map(str, call.genotype)),
+            ",".join(map(str, call.counts)),
+            str(sum(call.counts)),
+            str(max(0, min(call.gq, HIGHEST_GQ))),
+            ",".join(map(str, likelihoods)),
+        )
+    )
+    filters = ";".join(call.filters) or "PASS"
+    alts = ",".join(call.alts)
+    return f"{contig}\t{call.position + 1}\t.\t{call.ref}\t{alts}\t{call.qual:.2f}\t{filters}\t{info}\t{FORMAT}\t{sample}\n"
+
+
+class VcfWriter:
+    """Writes a bgzipped VCF; ``close`` adds its tabix index (CSI where a contig is too long for tabix)."""
+
+    def __init__(self, path: Path, header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> None:
+        self.path = path
+        self._csi = bool(len(header.lengths)) and int(np.max(header.lengths)) > 1 << 29
+        self._out = BgzfWriter(path, level=6)
+        self._out.write(header_lines(header, sample, provenance, settings).encode())
+
+    def write(self, lines: str) -> None:
+        """Append records that are already text, in order."""
+        self._out.write(lines.encode())
+
+    def close(self) -> Path:
+        """Finish the file and index it; the index's path."""
+        import pysam
+
+        self._out.close()
+        pysam.tabix_index(str(self.path), preset="vcf", force=True, csi=self._csi)
+        return Path(f"{self.path}{'.csi' if self._csi else '.tbi'}")

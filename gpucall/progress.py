@@ -3,7 +3,7 @@
     with progress.reporter("calling") as report:
         report(12_000_000, 63_000_000, "bases")
 
-prints ``calling: 12.0 M of 63.0 M bases (19 %), 5.1 M bases/s, 0:10 left`` now and then, or draws it.
+prints ``calling: 12.0 M bases of 63.0 M bases (19 %), 5.1 M bases/s, 0:10 left`` now and then, or draws it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ Report = Callable[[int, int, str], None]
 LOG_INTERVAL = 10.0  # seconds between two log lines
 
 
-def quantity(value: float) -> str:
-    """A count in at most four digits and a unit of thousands: ``812``, ``12.0 M``."""
+def quantity(value: float, unit: str) -> str:
+    """A count with a prefix for thousands and its unit: ``812 reads``, ``12.0 M bases``, ``1.2 GB``."""
+    space = "" if len(unit) == 1 else " "  # a symbol, or a word
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= factor:
-            return f"{value / factor:.1f} {prefix}"
-    return f"{value:.0f}"
+            return f"{value / factor:.1f} {prefix}{space}{unit}"
+    return f"{value:.0f} {unit}"
 
 
 def duration(seconds: float) -> str:
@@ -49,13 +50,14 @@ class Pace:
         if self.start is None:
             self.start = now, done
         seconds, moved = now - self.start[0], done - self.start[1]
-        share = f" of {quantity(total)} {unit} ({100 * done / total:.0f} %)" if total > 0 else f" {unit}"
-        text = quantity(done) + share
+        text = quantity(done, unit)
+        if total > 0:
+            text += f" of {quantity(total, unit)} ({100 * done / total:.0f} %)"
         if seconds <= 0 or moved <= 0:
             return text
         rate = moved / seconds
         left = f", {duration((total - done) / rate)} left" if total > done else ""
-        return f"{text}, {quantity(rate)} {unit}/s{left}"
+        return f"{text}, {quantity(rate, unit)}/s{left}"
 
 
 class LogLines:

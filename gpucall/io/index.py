@@ -235,7 +235,7 @@ def _parse(path: Path, data: bytes) -> Index:
     if data[:4] != b"CSI\1":
         raise ValueError(f"expected BAI or CSI, found {data[:4]!r}")
     min_shift, depth, l_aux = reader.take("<3i")
-    if not (min_shift > 0 and 0 < depth <= 12 and min_shift + 3 * depth < 62):
+    if not (min_shift > 0 and 0 <= depth <= 12 and min_shift + 3 * depth < 62):
         raise ValueError(f"bins of 2^{min_shift} bases on {depth} levels")
     reader.skip(l_aux)
     return Index(path, _read_contigs(reader, depth, is_csi=True), min_shift, depth)

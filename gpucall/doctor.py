@@ -221,12 +221,12 @@ def _free_disk() -> dict[str, int]:
 def examine() -> Report:
     """Look at this machine. Installs nothing; the probe kernel's machine code joins the kernel cache."""
     driver, libraries, cache = find_driver(), find_libraries(), cache_folder()
-    memory, memory_free = machine.usable_memory()
+    memory, memory_free = machine.memory()
     return Report(
         gpucall=__version__,
         python=f"{platform.python_version()} ({sys.executable})",
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cores=machine.usable_cores(),
+        cores=machine.cores(),
         memory=memory,
         memory_free=memory_free,
         disk_free=_free_disk(),

@@ -45,7 +45,7 @@ def _core_quota(group: Path) -> float:
     return int(quota) / int(period)
 
 
-def usable_cores() -> int:
+def cores() -> int:
     """Cores that this process may use: its affinity mask, cut to its control group's quota (rounded up)."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = min((_core_quota(group) for group in _groups("cpu")), default=math.inf)
@@ -82,7 +82,7 @@ def _group_memory(group: Path) -> tuple[float, float]:
     return math.inf, math.inf
 
 
-def usable_memory() -> tuple[int, int]:
+def memory() -> tuple[int, int]:
     """Bytes of memory that this process may use, and how many of them are free now."""
     rooms = [_physical_memory(), *map(_group_memory, _groups("memory"))]
     return int(min(total for total, _ in rooms)), int(min(free for _, free in rooms))

@@ -33,7 +33,7 @@ from .scalar import query_index
 UNCOUNTED = UNMAPPED | SECONDARY | QC_FAIL | DUPLICATE  # 1796, mosdepth's default --flag
 MIN_MAPQ = 20  # phred; CollectWgsMetrics MINIMUM_MAPPING_QUALITY
 MIN_QUALITY = 20  # phred; CollectWgsMetrics MINIMUM_BASE_QUALITY
-KNOWN_BASES = 4  # reference codes below are A, C, G and T
+UNKNOWN_BASE = 78  # N in ASCII
 NT16_N = 15
 
 
@@ -260,9 +260,7 @@ def counted_by_name(i: Any, until: Any, position: Any, records: Any, first: Any,
 
 
 @shared
-def remove_repeats(
-    i: Any, row: Any, records: Any, start: Any, stop: Any, first: Any, earlier: Any, depth: Any
-) -> None:
+def remove_repeats(i: Any, row: Any, records: Any, start: Any, stop: Any, first: Any, earlier: Any, depth: Any) -> None:
     """Take 1 where rows ``i`` and ``row``, one name, both have good bases and no read between them in the chain has."""
     state, low, high, query, query_row = next_common(records, i, row, walk_start(records, i, row))
     while low < high:
@@ -288,9 +286,7 @@ def remove_pair(i: Any, mate: Any, records: Any, start: Any, stop: Any, depth: A
 
 
 @shared
-def solid_once(
-    i: Any, records: Any, tid: Any, start: Any, stop: Any, first: Any, earlier: Any, depth: Any
-) -> None:
+def solid_once(i: Any, records: Any, tid: Any, start: Any, stop: Any, first: Any, earlier: Any, depth: Any) -> None:
     """Count a read name once a position: take back what ``solid`` added for row ``i`` where its name is there already.
 
     ``earlier`` int32[n] chains the rows ``first`` and after that may share a name: the row before, -1: none.
@@ -327,7 +323,7 @@ def solid_once_cuda(
 
 @shared
 def link(k: Any, records: Any, first: Any, rows: Any, earlier: Any) -> None:
-    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` are in the order of names, then rows."""
+    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` are sorted by name, then row."""
     row = rows[k]
     before = rows[k - 1] if k > 0 else -1
     if before >= 0 and not same_name(records.raw, records.offset[row], records.offset[before]):
@@ -365,20 +361,20 @@ def histogram_cuda(n: int, depth: Any, counts: Any) -> None:
 
 
 @shared
-def count_solid(k: Any, depth: Any, codes: Any, counts: Any) -> None:
-    """Add one position to the histogram of depths, capped at its last bin, unless its reference base is unknown."""
-    if codes[k] < KNOWN_BASES:
+def count_solid(k: Any, depth: Any, bases: Any, counts: Any) -> None:
+    """Add one position to the histogram of depths, capped at its last bin, unless its reference base is N."""
+    if bases[k] != UNKNOWN_BASE:
         atomic_add(counts, min(depth[k], counts.shape[0] - 1), 1)
 
 
 @cpu_loop
-def solid_histogram_cpu(n: int, depth: Any, codes: Any, counts: Any) -> None:
+def solid_histogram_cpu(n: int, depth: Any, bases: Any, counts: Any) -> None:
     for k in range(n):
-        count_solid(k, depth, codes, counts)
+        count_solid(k, depth, bases, counts)
 
 
 @cuda_loop
-def solid_histogram_cuda(n: int, depth: Any, codes: Any, counts: Any) -> None:
+def solid_histogram_cuda(n: int, depth: Any, bases: Any, counts: Any) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_solid(k, depth, codes, counts)
+        count_solid(k, depth, bases, counts)

@@ -1,0 +1,10 @@
+"""Quality control from the stream that calls variants: accumulators over integers, one family a file.
+
+Each family has ``add``, ``merge`` and ``result``; ``SampleQc`` holds them all, ``write`` makes their files.
+"""
+
+from __future__ import annotations
+
+from .sample import SampleQc, write
+
+__all__ = ["SampleQc", "write"]

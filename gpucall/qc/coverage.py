@@ -1,0 +1,133 @@
+"""coverage: depth of good bases over the autosomes, as Picard CollectWgsMetrics counts it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backend import Backend
+from ..kernels.records import SUPPLEMENTARY, Records
+
+CAP = 250  # CollectWgsMetrics COVERAGE_CAP: deeper positions count as this deep
+WELL_COVERED = 15  # PCT_15X
+HASH_BITS = 16
+AUTOSOME = re.compile(r"(chr)?([1-9]|1[0-9]|2[0-2])")
+
+
+def is_autosome(name: str) -> bool:
+    """True for chr1 to chr22 and 1 to 22."""
+    return AUTOSOME.fullmatch(name) is not None
+
+
+class Coverage(NamedTuple):
+    """Mean depth, its median absolute deviation, and the percentage of positions at 15 or more."""
+
+    mean: float
+    mad: float
+    percent_15x: float
+
+
+class CoverageCounts:
+    """Histogram of depth over known reference bases, int64[CAP + 1], and which ranges were counted."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.counts: Any = backend.xp.zeros(CAP + 1, dtype=np.int64)
+        self.ranges: dict[int, list[tuple[int, int]]] = {}
+
+    def add(self, records: Records, bases: Any, tid: int, start: int, stop: int, rows: tuple[int, int]) -> None:
+        """Count positions [start, stop) of contig ``tid`` from rows [rows[0], rows[1]).
+
+        ``bases`` uint8[stop - start], on the backend's side: reference bases, ASCII, upper case.
+        """
+        launch, (first, last) = self._backend.launch, rows
+        self.ranges.setdefault(tid, []).append((start, stop))
+        depth = self._backend.xp.zeros(stop - start, dtype=np.int32)
+        if last > first:
+            launch("depth.solid", last - first, records, first, tid, start, stop, depth)
+            earlier = self._chains(records, first, last)
+            launch("depth.solid_once", last - first, records, first, tid, start, stop, earlier, depth)
+        launch("depth.solid_histogram", stop - start, depth, bases, self.counts)
+
+    def add_uncovered(self, tid: int, start: int, stop: int, known: int) -> None:
+        """Count [start, stop), without a read and with ``known`` known reference bases, as depth 0."""
+        self.ranges.setdefault(tid, []).append((start, stop))
+        self.counts[0] += known
+
+    def merge(self, other: CoverageCounts) -> None:
+        """Add what another worker counted."""
+        self.counts += other.counts
+        for tid, ranges in other.ranges.items():
+            self.ranges.setdefault(tid, []).extend(ranges)
+
+    def gaps(self, within: Mapping[int, NDArray[np.int64]]) -> Iterator[tuple[int, int, int]]:
+        """(tid, start, stop) of what was not counted yet of ``within``: contig -> int64[n, 2], sorted and apart."""
+        for tid, spans in within.items():
+            counted = sorted(self.ranges.get(tid, []))
+            for start, stop in spans.tolist():
+                yield from ((tid, low, high) for low, high in subtract(start, stop, counted))
+
+    def result(self) -> Coverage | None:
+        """The three figures; None where no position was counted."""
+        return describe(self._backend.download(self.counts))
+
+    def _chains(self, records: Records, first: int, last: int) -> Any:
+        """Rows that may share a read name with an earlier one: int32[last - first], the row before or -1.
+
+        Mates are known. Names of supplementary records are looked up by hash; they are few.
+        """
+        xp = self._backend.xp
+        mate = records.mate[first:last]
+        earlier = xp.where(mate < xp.arange(first, last, dtype=np.int32), mate, np.int32(-1))
+        supplementary = xp.flatnonzero(records.flag[first:last] & SUPPLEMENTARY)
+        if len(supplementary) == 0:
+            return earlier
+        hashes = records.name_hash[first:last]
+        slots = (hashes & np.uint64((1 << HASH_BITS) - 1)).astype(np.int64)
+        wanted = xp.zeros(1 << HASH_BITS, dtype=bool)
+        wanted[slots[supplementary]] = True
+        rows = xp.flatnonzero(wanted[slots])
+        rows = (rows[xp.argsort(hashes[rows], kind="stable")] + first).astype(np.int32)
+        self._backend.launch("depth.link", len(rows), records, first, rows, earlier)
+        return earlier
+
+
+def subtract(start: int, stop: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What is left of [start, stop) without the sorted ranges ``taken``."""
+    for low, high in taken:
+        if high <= start:
+            continue
+        if low >= stop:
+            break
+        if low > start:
+            yield start, low
+        start = max(start, high)
+    if start < stop:
+        yield start, stop
+
+
+def median(values: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    """Median of ``counts[k]`` times ``values[k]``, values ascending; the mean of the middle two of an even number."""
+    running = np.cumsum(counts)
+    total = int(running[-1])
+    middle = np.searchsorted(running, [(total + 1) // 2, total // 2 + 1])
+    return float(values[middle].sum()) / 2
+
+
+def describe(counts: NDArray[np.int64]) -> Coverage | None:
+    """Mean, median absolute deviation and share at 15 or more of a histogram of depths; None where it is empty."""
+    total = int(counts.sum())
+    if total == 0:
+        return None
+    depths = np.arange(len(counts), dtype=np.float64)
+    deviations = np.abs(depths - median(depths, counts))
+    order = np.argsort(deviations, kind="stable")
+    return Coverage(
+        mean=int(np.dot(counts, np.arange(len(counts)))) / total,
+        mad=median(deviations[order], counts[order]),
+        percent_15x=100 * int(counts[WELL_COVERED:].sum()) / total,
+    )

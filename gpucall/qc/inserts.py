@@ -1,0 +1,61 @@
+"""inserts: template lengths of mapped pairs, and samtools stats' mean and deviation of them."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backend import Backend
+from ..kernels import qc as kernel
+from ..kernels.records import Records
+
+MAIN_BULK = float(np.float32(0.99))  # samtools stats -m, held in single precision
+
+
+class InsertSizes(NamedTuple):
+    """Mean and standard deviation of the main part of the distribution, bp."""
+
+    mean: float
+    deviation: float
+
+
+class InsertCounts:
+    """Histogram of template lengths by orientation, int64[3, 8001], each pair once a read."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.counts: Any = backend.xp.zeros((3, kernel.LARGEST_INSERT + 1), dtype=np.int64)
+
+    def add(self, records: Records, first: int, stop: int) -> None:
+        """Count rows [first, stop)."""
+        self._backend.launch("qc.inserts", stop - first, records, first, self.counts)
+
+    def merge(self, other: InsertCounts) -> None:
+        """Add what another worker counted."""
+        self.counts += other.counts
+
+    def result(self) -> InsertSizes | None:
+        """Mean and deviation; None without a pair."""
+        return main_part(self._backend.download(self.counts))
+
+
+def main_part(counts: NDArray[np.int64]) -> InsertSizes | None:
+    """Mean and deviation of the shortest 99 % of inserts, by the steps of samtools stats (1.16, ``output_stats``).
+
+    Both reads of a pair were counted, so each orientation's counts are halved, rounding down.
+    """
+    pairs = (counts // 2).sum(axis=0)
+    running = np.cumsum(pairs)
+    if running[-1] == 0:
+        return None
+    beyond = np.flatnonzero(running / running[-1] > MAIN_BULK)
+    stop = int(beyond[0]) + 1
+    total = int(running[stop - 1])
+    mean = float(np.dot(np.arange(stop), pairs[:stop])) / total
+    variance = 0.0
+    for size in range(1, stop):  # one after the other: the sum's rounding is samtools'
+        variance += int(pairs[size]) * (size - mean) * (size - mean) / total
+    return InsertSizes(mean, sqrt(variance))

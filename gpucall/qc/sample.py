@@ -1,0 +1,181 @@
+"""sample: all quality control of one sample behind one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backend import Backend, CpuBackend
+from ..kernels.records import Records
+from .bases import BaseYield
+from .coverage import CoverageCounts, is_autosome
+from .depth import Contigs, DepthCounts, write_distribution, write_summary
+from .flags import FlagCounts, write_flagstat
+from .inserts import InsertCounts
+from .metrics import Metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
+from .variants import VariantCounts
+
+GAP_CHUNK = 1 << 24  # bp of reference read at once
+
+
+class ReferenceBases(Protocol):
+    """What ``fill_gaps`` needs of a reference."""
+
+    @property
+    def contigs(self) -> Mapping[str, int]:
+        """Contig name -> length."""
+
+    def fetch(self, contig: str, start: int, end: int) -> NDArray[np.uint8]:
+        """Upper-case ASCII bases."""
+
+
+class Variant(Protocol):
+    """What ``add_variants`` needs of a call."""
+
+    @property
+    def ref(self) -> str:
+        """REF."""
+
+    @property
+    def alts(self) -> Sequence[str]:
+        """ALT."""
+
+    @property
+    def genotype(self) -> Sequence[int]:
+        """Allele numbers, -1: missing."""
+
+    @property
+    def filters(self) -> Sequence[str]:
+        """FILTER; empty: PASS."""
+
+
+class SampleQc:
+    """Accumulators of one worker; workers' are merged at the end, in any order.
+
+    Parameters
+    ----------
+    contigs
+        name, length and what else of every contig, in the alignment file's order.
+    backend
+        where the columns given to ``add_reads`` and ``add_depth`` lie and kernels run.
+    """
+
+    def __init__(self, contigs: Sequence[tuple[Any, ...]], backend: Backend | None = None) -> None:
+        self._backend = backend = backend or CpuBackend()
+        self.contigs: Contigs = [(str(contig[0]), int(contig[1])) for contig in contigs]
+        self.autosomes = {tid: name for tid, (name, _) in enumerate(self.contigs) if is_autosome(name)}
+        self.flags = FlagCounts(backend, len(self.contigs))
+        self.inserts = InsertCounts(backend)
+        self.bases = BaseYield(backend)
+        self.depth = DepthCounts(backend)
+        self.coverage = CoverageCounts(backend)
+        self.variants = VariantCounts()
+        self.has_variants = False
+
+    def add_reads(self, records: Records, first: int, stop: int) -> None:
+        """Count rows [first, stop) as reads; each record of a file once."""
+        self.flags.add(records, first, stop)
+        self.inserts.add(records, first, stop)
+        self.bases.add(records, first, stop)
+
+    def add_depth(
+        self,
+        records: Records,
+        bases: NDArray[np.uint8] | None,
+        tid: int,
+        start: int,
+        stop: int,
+        rows: tuple[int, int] | None = None,
+    ) -> None:
+        """Count the depth of positions [start, stop) of contig ``tid``; each position of a genome once.
+
+        Parameters
+        ----------
+        records
+            columns with every read that reaches into the range and the mates that overlap those.
+        bases
+            uint8[stop - start]: reference bases, ASCII, upper case. None: the range is left out of the autosomes'
+            coverage.
+        rows
+            only rows [rows[0], rows[1]) can reach into the range; None: all.
+        """
+        if start >= stop:
+            return
+        rows = rows or (0, len(records.pos))
+        self.depth.add(records, tid, start, stop, rows)
+        if bases is not None and tid in self.autosomes:
+            self.coverage.add(records, self._backend.upload(bases), tid, start, stop, rows)
+
+    def fill_gaps(self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None = None) -> None:
+        """Count the autosomes' positions that no ``add_depth`` covered, after all workers are merged: depth 0.
+
+        ``within`` limits it to some intervals (contig -> int64[n, 2], sorted, apart); None: whole contigs.
+        """
+        for tid, start, stop in list(self.coverage.gaps(self._territory(reference, within))):
+            for low in range(start, stop, GAP_CHUNK):
+                high = min(low + GAP_CHUNK, stop)
+                bases = reference.fetch(self.contigs[tid][0], low, high)
+                self.coverage.add_uncovered(tid, low, high, high - low - int(np.count_nonzero(bases == ord("N"))))
+
+    def add_variants(self, calls: Iterable[tuple[str, Variant]]) -> None:
+        """Count calls, each with its contig's name. Called at all, it makes "none found" a count of 0."""
+        self.has_variants = True
+        for contig, call in calls:
+            if not call.filters and is_autosome(contig):
+                self.variants.add(call.ref, call.alts, call.genotype)
+
+    @classmethod
+    def merged(cls, workers: Sequence[SampleQc], contigs: Sequence[tuple[Any, ...]]) -> SampleQc:
+        """What all workers counted, in one (the first worker's); of no workers, an empty one."""
+        total = workers[0] if workers else cls(contigs)
+        for other in workers[1:]:
+            total.merge(other)
+        return total
+
+    def merge(self, other: SampleQc) -> None:
+        """Add what another worker counted."""
+        self.flags.merge(other.flags)
+        self.inserts.merge(other.inserts)
+        self.bases.merge(other.bases)
+        self.depth.merge(other.depth)
+        self.coverage.merge(other.coverage)
+        self.variants.merge(other.variants)
+        self.has_variants |= other.has_variants
+
+    def alignment_metrics(self) -> Metrics:
+        """GA4GH metrics of reads and coverage."""
+        metrics = read_metrics(self.flags.result(), self.bases.result(), self.inserts.result())
+        return metrics | coverage_metrics(self.coverage.result())
+
+    def variant_metrics(self) -> Metrics:
+        """GA4GH metrics of the calls."""
+        return variant_metrics(self.variants.result() if self.has_variants else None)
+
+    def _territory(
+        self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None
+    ) -> dict[int, NDArray[np.int64]]:
+        spans = {}
+        for tid, name in self.autosomes.items():
+            if name in reference.contigs and (within is None or name in within):
+                spans[tid] = np.array([[0, self.contigs[tid][1]]]) if within is None else within[name]
+        return spans
+
+
+def write(qc: SampleQc, directory: Path, sample: str) -> dict[str, Path]:
+    """Write all QC files of a sample; what each is -> where it is."""
+    files = {
+        "flagstat": directory / f"{sample}.flagstat.txt",
+        "mosdepth_summary": directory / f"{sample}.mosdepth.summary.txt",
+        "mosdepth_distribution": directory / f"{sample}.mosdepth.global.dist.txt",
+        "metrics": directory / f"{sample}.metrics.json",
+    }
+    depth = qc.depth.result(qc.contigs, qc.flags.records_per_contig())
+    write_flagstat(files["flagstat"], qc.flags.result())
+    write_summary(files["mosdepth_summary"], depth)
+    write_distribution(files["mosdepth_distribution"], depth)
+    write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
+    return files

@@ -1,0 +1,103 @@
+"""variants: how many of each kind were called, as bcftools tells them apart.
+
+The GA4GH metrics count records that PASS, on the autosomes, with an alternate allele in the genotype: those of
+``bcftools view -f PASS -v snps`` (or ``-v indels``), of them ``-g het`` and ``-g hom``, and Ts/Tv of ``bcftools stats``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+LONGEST_INDEL = 49  # bp; GA4GH: short insertions and deletions are those below 50
+TRANSITIONS = frozenset({"AG", "GA", "CT", "TC"})
+BASES = frozenset("ACGT")
+
+
+class AlleleKind(NamedTuple):
+    """What an alternate allele is: 'snp', 'indel' or 'other', and by how much it is longer than the reference."""
+
+    kind: str
+    length: int = 0
+
+
+SNP, OTHER = AlleleKind("snp", 1), AlleleKind("other")
+
+
+def allele_kind(ref: str, alt: str) -> AlleleKind:
+    """The kind of one alternate allele, by the rules of htslib 1.16 (``bcf_set_variant_type``)."""
+    if alt in ("*", ".", ref) or alt[0] in "<[]" or alt[-1] in "[]":
+        return OTHER
+    if len(ref) == 1 and len(alt) == 1:
+        return SNP
+    ref, alt = ref.upper(), alt.upper()
+    start = shared_start(ref, alt)
+    ref_rest, alt_rest = ref[start:], alt[start:]
+    if not ref_rest or not alt_rest:
+        return AlleleKind("indel", len(alt) - len(ref)) if ref_rest or alt_rest else OTHER
+    # Of what is left, shared ends are cut, but a base of either allele stays.
+    end = min(shared_start(ref_rest[::-1], alt_rest[::-1]), len(ref_rest) - 1, len(alt_rest) - 1)
+    ref_rest, alt_rest = ref_rest[: len(ref_rest) - end], alt_rest[: len(alt_rest) - end]
+    if len(ref_rest) == 1 and len(alt_rest) == 1:
+        return SNP
+    if (len(ref_rest) == 1 or len(alt_rest) == 1) and ref_rest[-1] == alt_rest[-1]:
+        return AlleleKind("indel", len(alt_rest) - len(ref_rest))
+    return OTHER
+
+
+def shared_start(a: str, b: str) -> int:
+    """How many characters two strings share at their start."""
+    for k, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return k
+    return min(len(a), len(b))
+
+
+class VariantCounts:
+    """Records of each kind; what was never added is absent from the result."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, ref: str, alts: Sequence[str], genotype: Sequence[int]) -> None:
+        """Count one record that PASSes, on an autosome.
+
+        ``genotype`` holds allele numbers, -1: missing. Records without an alternate allele in it are not variants of
+        the sample.
+        """
+        if max(genotype, default=-1) < 1:
+            return
+        zygosity = self._zygosity(genotype)
+        kinds = [allele_kind(ref, alt) for alt in alts]
+        if SNP in kinds:
+            self.counts["snv"] += 1
+            self.counts[f"snv {zygosity}"] += 1
+            self._count_changes(ref, [alt for alt, kind in zip(alts, kinds, strict=True) if kind is SNP])
+        lengths = [length for kind, length in kinds if kind == "indel" and abs(length) <= LONGEST_INDEL]
+        if lengths:
+            self.counts[f"indel {zygosity}"] += 1
+            self.counts["insertion"] += any(length > 0 for length in lengths)
+            self.counts["deletion"] += any(length < 0 for length in lengths)
+
+    def merge(self, other: VariantCounts) -> None:
+        """Add what another worker counted."""
+        self.counts.update(other.counts)
+
+    def result(self) -> dict[str, int]:
+        """Counts by name."""
+        names = ("snv", "insertion", "deletion", "transition", "transversion")
+        kinds = ("snv het", "snv hom", "indel het", "indel hom")
+        return {name: self.counts[name] for name in names + kinds}
+
+    @staticmethod
+    def _zygosity(genotype: Sequence[int]) -> str:
+        """As ``bcftools view -g``: of one allele 'hom', of several 'het'; with a missing allele neither."""
+        if min(genotype) < 0:
+            return "missing"
+        return "hom" if len(set(genotype)) == 1 else "het"
+
+    def _count_changes(self, ref: str, alts: Sequence[str]) -> None:
+        for alt in alts:
+            if ref[0] != alt[0] and {ref[0], alt[0]} <= BASES:
+                self.counts["transition" if ref[0] + alt[0] in TRANSITIONS else "transversion"] += 1

@@ -103,6 +103,32 @@ def test_a_small_region_reads_few_blocks(tmp_path: Path) -> None:
     assert max(by_name[name].pos for name in found) < 1_600_000
 
 
+@pytest.mark.parametrize("kind", ["bai", "csi"])
+def test_a_read_that_reaches_in_from_far_before_is_found(tmp_path: Path, kind: str) -> None:
+    """The first record that overlaps a leaf bin comes long before the first that the bin holds."""
+    reads = [Read("long", 100, "25M60000N25M", "A" * 50)]
+    reads += [Read(f"r{pos}", pos, "50M", "A" * 50) for pos in range(200, 80_000, 10)]  # so many that bins stay apart
+    bam = fixtures.write_bam(tmp_path / "x.bam", reads, {"a": 100_000}, index=kind, level=0, block_bytes=60_000)
+    index = load_index(bam)
+    assert index is not None
+    found = names_in(bam, index.chunks(0, [(60_130, 60_140)]))
+    assert "long" in found
+    assert len(found) < len(reads)
+
+
+def test_spans_whose_records_share_a_block_give_one_chunk(tmp_path: Path) -> None:
+    """Three bins in one block, of which the middle one is not asked: the block is inflated once."""
+    reads = [Read(f"r{pos}", pos, "50M", "A" * 50) for pos in (100, 20_000, 40_000)]
+    bam = fixtures.write_bam(tmp_path / "x.bam", reads, {"a": 100_000})
+    index = load_index(bam)
+    assert index is not None
+    assert len(index.chunks(0, [(100, 110)])) == 1
+    assert names_in(bam, index.chunks(0, [(100, 110)])) == ["r100"]
+    both = index.chunks(0, [(40_000, 40_010), (100, 110)])
+    assert len(both) == 1
+    assert names_in(bam, both) == ["r100", "r20000", "r40000"]
+
+
 def test_nothing_asked_or_nothing_there_gives_no_chunks(bam: Path) -> None:
     index = load_index(bam)
     assert index is not None

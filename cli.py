@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import sys
 import traceback
@@ -109,9 +110,7 @@ def call(
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory budget, such as 800M or 4G.")] = None,
     regions: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="REGION", help="Call only here: chr20 or chr20:1,000,001-2,000,000. Repeatable."
-        ),
+        typer.Option(metavar="REGION", help="Call only here: chr20 or chr20:1,000,001-2,000,000. Repeatable."),
     ] = None,
     targets: Annotated[Path | None, typer.Option(metavar="BED", help="Call only inside these intervals.")] = None,
     sample: Annotated[
@@ -124,11 +123,11 @@ def call(
 
     \b
     Writes into the folder --out:
-      SAMPLE.vcf.gz, .tbi                     SNVs and indels with genotypes, indexed
-      SAMPLE.flagstat.txt                     as samtools flagstat
-      SAMPLE.mosdepth.summary.txt,            as mosdepth
-      SAMPLE.mosdepth.global.dist.txt
-      SAMPLE.metrics.json                     GA4GH WGS quality metrics
+      SAMPLE.vcf.gz, .tbi               SNVs and indels with genotypes, indexed
+      SAMPLE.flagstat.txt               as samtools flagstat
+      SAMPLE.mosdepth.summary.txt,
+      SAMPLE.mosdepth.global.dist.txt   as mosdepth
+      SAMPLE.metrics.json               GA4GH WGS quality metrics
 
     \b
     Examples:
@@ -238,27 +237,40 @@ def _bug() -> int:
     return _fail(f"{invitation} and the output of 'gpucall doctor'", 1)
 
 
-def _reader_left() -> int:
-    """Whoever read our output has gone (``gpucall doctor | head``): end as a program that SIGPIPE ended."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
+def _reader_left() -> bool:
+    """Whether whoever read our output has gone (``gpucall doctor | head -1``); then nothing more is written to it."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    gone = any(event & select.POLLERR for _, event in output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """Parse and run. Typer's own entry is not used: it ends every broken pipe, a decoder's too, without a word."""
+    command = typer.main.get_command(app)
+    with _signals_as_errors(), command.make_context("gpucall", list(arguments)) as context:
+        command.invoke(context)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        with _signals_as_errors():
-            return app(args=arguments, prog_name="gpucall", standalone_mode=False) or 0
+        _run(sys.argv[1:] if arguments is None else arguments)
+    except typer.Exit as done:
+        return done.exit_code
     except CommandLineError as error:
         return _usage_failure(error)
     except GpucallError as error:
         return _fail(str(error), error.exit_code)
     except MemoryError:
         return _fail("the machine's memory is exhausted; lower --memory or --threads", HostMemoryError.exit_code)
-    except BrokenPipeError:
-        return _reader_left()
-    except Exception:
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return 128 + signal.SIGPIPE
         return _bug()
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,263 @@
+"""The command line: options in, one call of the library out, one line an error."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gpucall
+from gpucall import cli, errors
+from tests.conftest import ROOT
+
+HELP_SECONDS = 0.3
+
+
+def run_cli(*arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, as a person starts it."""
+    command = [sys.executable, "-m", "gpucall", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False, **kwargs)
+
+
+@pytest.fixture
+def engine_call(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Records the calls that reach the library, in place of the engine."""
+    from gpucall import engine
+
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def call(*args: Any, **kwargs: Any) -> gpucall.CallResult:
+        calls.append((args, kwargs))
+        vcf = Path("out/s.vcf.gz")
+        return engine.CallResult(sample="s", vcf=vcf, files={"vcf": vcf}, device="cpu", counts={"snvs": 1234})
+
+    monkeypatch.setattr(engine, "call", call)
+    return calls
+
+
+def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["call", "--reference", "ref.fa", "--out", "out", "s.bam"]) == 0
+    [(args, kwargs)] = engine_call
+    assert args == (Path("s.bam"), Path("ref.fa"), Path("out"))
+    assert callable(kwargs.pop("progress"))
+    assert kwargs == {
+        "device": "auto",
+        "threads": None,
+        "memory": None,
+        "regions": (),
+        "targets": None,
+        "sample": None,
+    }
+    assert "1,234" in capsys.readouterr().out
+
+
+def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
+    options = (
+        "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
+    )
+    assert cli.main(["call", *options.split(), "--quiet", "s.cram"]) == 0
+    [(args, kwargs)] = engine_call
+    assert args == (Path("s.cram"), Path("ref.fa"), Path("out"))
+    assert callable(kwargs.pop("progress"))
+    assert kwargs == {
+        "device": "cpu",
+        "threads": 3,
+        "memory": "2G",
+        "regions": ("chr1", "chr2:1-9"),
+        "targets": Path("t.bed"),
+        "sample": "x",
+    }
+
+
+def test_quiet_prints_nothing(engine_call: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["call", "-r", "ref.fa", "-o", "out", "-q", "s.bam"]) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+CALL = ["call", "-r", "r.fa", "-o", "o", "s.bam"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["call"], "Missing"),
+        (["call", "-r", "r.fa", "-o", "o"], "READS"),
+        (["call", "--threads", "0", *CALL[1:]], "--threads"),
+        (["call", "--device", "tpu", *CALL[1:]], "tpu"),
+        (["call", "--quiet", "--verbose", *CALL[1:]], "contradict"),
+        (["call", "--nonsense", *CALL[1:]], "--nonsense"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("gpucall: error: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def _error_classes(base: type[errors.GpucallError]) -> list[type[errors.GpucallError]]:
+    return [base, *(each for child in base.__subclasses__() for each in _error_classes(child))]
+
+
+@pytest.mark.parametrize("error", _error_classes(errors.GpucallError))
+def test_every_error_is_one_line_and_its_exit_code(
+    error: type[errors.GpucallError], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error("s.bam: broken\nat chr1:7")
+
+    monkeypatch.setattr("gpucall.engine.call", fail)
+    assert cli.main(CALL) == error.exit_code
+    assert capfd.readouterr().err == "gpucall: error: s.bam: broken at chr1:7\n"
+
+
+def test_exhausted_memory_has_its_own_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("gpucall.engine.call", fail)
+    assert cli.main(CALL) == 22
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("gpucall.engine.call", fail)
+    assert cli.main(CALL) == 1
+    err = capfd.readouterr().err
+    assert "Traceback" in err
+    assert "ZeroDivisionError: a bug" in err
+    assert "please report" in err.splitlines()[-1]
+
+
+INTERRUPTED_CALL = """
+import sys, time
+from pathlib import Path
+from gpucall import cli, engine
+
+def call(*args, **kwargs):
+    try:
+        print("started", flush=True)
+        time.sleep(60)
+    except BaseException as error:
+        print("cleaning up after", type(error).__name__, flush=True)
+        time.sleep(0.5)
+        print("clean", flush=True)
+        raise
+
+engine.call = call
+sys.exit(cli.main(["call", "-q", "-r", "r.fa", "-o", "o", "s.bam"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_the_engine_as_an_error(number: signal.Signals) -> None:
+    """The first signal lets the engine clean up; a second one does not interrupt that."""
+    command = [sys.executable, "-c", INTERRUPTED_CALL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "cleaning up after Interrupted\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert out == "clean\n"
+    assert process.returncode == 143
+    assert err.startswith(f"gpucall: error: interrupted by {number.name}")
+    assert err.count("\n") == 1
+
+
+def test_signals_are_as_before_afterwards(engine_call: list[Any]) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    cli.main([*CALL, "-q"])
+    assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """As ``nohup`` leaves SIGHUP."""
+    code = "import signal; from gpucall import cli; signal.signal(1, signal.SIG_IGN)\nwith cli._signals_as_errors(): "
+    done = subprocess.run([sys.executable, "-c", code + "signal.raise_signal(1); print('on')"], cwd=ROOT, check=True)
+    assert done.returncode == 0
+
+
+def test_version() -> None:
+    assert run_cli("--version").stdout == f"gpucall {gpucall.__version__}\n"
+
+
+def test_no_command_prints_the_help() -> None:
+    done = run_cli()
+    assert done.returncode == 2
+    assert done.stdout == run_cli("--help").stdout
+
+
+def test_help_lists_every_exit_code() -> None:
+    listed = re.findall(r"^ +(\d+)  ", run_cli("--help").stdout, re.MULTILINE)
+    assert {int(code) for code in listed} == {0} | {each.exit_code for each in _error_classes(errors.GpucallError)}
+
+
+@pytest.mark.parametrize("command", ["call", "demo", "doctor"])
+def test_help_of_each_command(command: str) -> None:
+    done = run_cli(command, "--help")
+    assert done.returncode == 0
+    assert f"gpucall {command}" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_help_is_fast() -> None:
+    """Best of several: other work on the machine is not what is measured."""
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        assert run_cli("--help").returncode == 0
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < HELP_SECONDS
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """``gpucall doctor | head -1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "gpucall", "doctor"], stdout=writer, stderr=subprocess.PIPE, cwd=ROOT, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+def test_a_broken_pipe_inside_the_engine_is_not_silent(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise BrokenPipeError(32, "the decoder has gone")
+
+    monkeypatch.setattr("gpucall.engine.call", fail)
+    assert cli.main(CALL) == 1
+    assert "the decoder has gone" in capfd.readouterr().err
+
+
+def test_the_public_names() -> None:
+    from gpucall import engine
+
+    assert gpucall.call is engine.call
+    assert gpucall.CallResult is engine.CallResult
+    assert set(dir(gpucall)) == {"CallResult", "__version__", "call"}
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = gpucall.nonsense

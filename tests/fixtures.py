@@ -481,6 +481,13 @@ def cram_wrong_reference(folder: Path) -> Case:
     return case
 
 
+def cram_without_a_contig_of_reads(folder: Path) -> Case:
+    """A CRAM with reads on chr2, which the FASTA lacks."""
+    case = as_cram(folder)
+    write_fasta(case.reference, {"chr1": sequences()["chr1"]})
+    return case
+
+
 def cram_cut(folder: Path) -> Case:
     """A CRAM cut in the middle."""
     case = as_cram(folder)

@@ -289,16 +289,18 @@ def remove_pair(i: Any, mate: Any, records: Any, start: Any, stop: Any, depth: A
 def solid_once(i: Any, records: Any, tid: Any, start: Any, stop: Any, first: Any, earlier: Any, depth: Any) -> None:
     """Count a read name once a position: take back what ``solid`` added for row ``i`` where its name is there already.
 
-    ``earlier`` int32[n] chains the rows ``first`` and after that may share a name: the row before, -1: none.
+    ``earlier`` int32[n] chains the rows from ``first`` on that have one name: the row before, -1: none.
     """
     row = earlier[i - first]
-    if row < first or not overlaps(i, records, tid, start, stop) or not is_solid(i, records):
+    if row < 0 or not overlaps(i, records, tid, start, stop) or not is_solid(i, records):
         return
-    if earlier[row - first] < 0 and not has_unknown_bases(i, records) and not has_unknown_bases(row, records):
-        if is_solid(row, records) and records.tid[row] == tid:
+    if earlier[row - first] < 0:
+        if not is_solid(row, records) or not overlaps(row, records, tid, records.pos[i], records.end[i]):
+            return
+        if not has_unknown_bases(i, records) and not has_unknown_bases(row, records):
             remove_pair(i, row, records, start, stop, depth)
-        return
-    while row >= first:
+            return
+    while row >= 0:
         if is_solid(row, records) and overlaps(row, records, tid, start, stop):
             remove_repeats(i, row, records, start, stop, first, earlier, depth)
         row = earlier[row - first]
@@ -323,12 +325,13 @@ def solid_once_cuda(
 
 @shared
 def link(k: Any, records: Any, first: Any, rows: Any, earlier: Any) -> None:
-    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` are sorted by name, then row."""
-    row = rows[k]
-    before = rows[k - 1] if k > 0 else -1
-    if before >= 0 and not same_name(records.raw, records.offset[row], records.offset[before]):
-        before = -1
-    earlier[row - first] = before
+    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` int64[n] are sorted by name."""
+    row, before = rows[k], rows[max(k - 1, 0)]
+    shared_name = k > 0 and records.name_hash[row] == records.name_hash[before]
+    if shared_name and same_name(records.raw, records.offset[row], records.offset[before]):
+        earlier[row - first] = before
+    else:
+        earlier[row - first] = -1
 
 
 @cpu_loop

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend import Backend
-from ..kernels.records import SUPPLEMENTARY, Records
+from ..kernels.records import Records
 
 CAP = 250  # CollectWgsMetrics COVERAGE_CAP: deeper positions count as this deep
 WELL_COVERED = 15  # PCT_15X
-HASH_BITS = 16
 AUTOSOME = re.compile(r"(chr)?([1-9]|1[0-9]|2[0-2])")
 
 
@@ -76,22 +75,13 @@ class CoverageCounts:
         return describe(self._backend.download(self.counts))
 
     def _chains(self, records: Records, first: int, last: int) -> Any:
-        """Rows that may share a read name with an earlier one: int32[last - first], the row before or -1.
+        """Rows [first, last) chained by read name: int32[last - first], the row before or -1.
 
-        Mates are known. Names of supplementary records are looked up by hash; they are few.
+        A name counts once whatever its reads are: mates, supplementary alignments, records that are there twice.
         """
         xp = self._backend.xp
-        mate = records.mate[first:last]
-        earlier = xp.where(mate < xp.arange(first, last, dtype=np.int32), mate, np.int32(-1))
-        supplementary = xp.flatnonzero(records.flag[first:last] & SUPPLEMENTARY)
-        if len(supplementary) == 0:
-            return earlier
-        hashes = records.name_hash[first:last]
-        slots = (hashes & np.uint64((1 << HASH_BITS) - 1)).astype(np.int64)
-        wanted = xp.zeros(1 << HASH_BITS, dtype=bool)
-        wanted[slots[supplementary]] = True
-        rows = xp.flatnonzero(wanted[slots])
-        rows = (rows[xp.argsort(hashes[rows], kind="stable")] + first).astype(np.int32)
+        rows = xp.argsort(records.name_hash[first:last]) + first
+        earlier = xp.empty(last - first, dtype=np.int32)
         self._backend.launch("depth.link", len(rows), records, first, rows, earlier)
         return earlier
 

@@ -1,7 +1,7 @@
 """variants: how many of each kind were called, as bcftools tells them apart.
 
 The GA4GH metrics count records that PASS, on the autosomes, with an alternate allele in the genotype: those of
-``bcftools view -f PASS -v snps`` (or ``-v indels``), of them ``-g het`` and ``-g hom``, and Ts/Tv of ``bcftools stats``.
+``bcftools view -f PASS -v snps`` (or ``indels``), of them ``-g het`` and ``-g hom``, and Ts/Tv of ``bcftools stats``.
 """
 
 from __future__ import annotations

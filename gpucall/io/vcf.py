@@ -76,6 +76,10 @@ class VcfWriter:
         """Append records that are already text, in order."""
         self._out.write(lines.encode())
 
+    def abort(self) -> None:
+        """Stop without an end-of-file block: readers see that the file is incomplete."""
+        self._out.abort()
+
     def close(self) -> Path:
         """Finish the file and index it; the index's path."""
         import pysam

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Candidates
+from .config import Candidates, Genotyping
 from .kernels.pileup import Events, Evidence
+from .kernels.tables import indel_priors
 from .pileup import TileReads
 from .reads import Tile
 
@@ -48,6 +49,7 @@ class Window:
     core_stop: int
     start: int = 0
     stop: int = 0
+    priors: list[int] = field(default_factory=list)  # cost of each allele, 1/64 phred
 
 
 @dataclass
@@ -62,7 +64,9 @@ class Found:
     windows: list[Window] = field(default_factory=list)
 
 
-def find(reads: TileReads, evidence: Evidence, events: Events, settings: Candidates) -> Found:
+def find(
+    reads: TileReads, evidence: Evidence, events: Events, settings: Candidates, priors: Genotyping
+) -> Found:
     """Candidates whose window or position starts inside the tile."""
     tile = reads.tile
     depth = reads.backend.download(evidence.depth)
@@ -74,7 +78,7 @@ def find(reads: TileReads, evidence: Evidence, events: Events, settings: Candida
         if all(allele.is_snv for allele in group):
             alone.extend({allele.position for allele in group})
         else:
-            window = make_window(reads, group, settings)
+            window = make_window(reads, group, settings, priors)
             if tile.start <= window.core_start < tile.stop:
                 windows.append(window)
     positions = np.array(sorted(alone), dtype=np.int64)
@@ -154,15 +158,38 @@ def cut_chain(chain: list[Allele], settings: Candidates) -> Iterator[list[Allele
     yield from bins.values()
 
 
-def make_window(reads: TileReads, group: list[Allele], settings: Candidates) -> Window:
+def make_window(reads: TileReads, group: list[Allele], settings: Candidates, priors: Genotyping) -> Window:
     """The window of a group: its best supported alleles, the repeats they lie in, and flanks on both sides."""
     ranked = sorted(group, key=lambda allele: (-allele.support, allele))
     kept = sorted(ranked[: settings.most_alleles])
     core_start = min(allele.position for allele in group) - 1
-    core_stop = max(allele.stop + right_shift(reads, allele) for allele in kept)
+    shifts = [right_shift(reads, allele) for allele in kept]
+    core_stop = max(allele.stop + shift for allele, shift in zip(kept, shifts, strict=True))
     start = max(core_start - settings.flank, reads.origin)
     stop = min(core_stop + settings.flank, reads.origin + len(reads.bases))
-    return Window(kept, core_start, core_stop, start, stop)
+    costs = [allele_prior(reads, allele, shift, priors) for allele, shift in zip(kept, shifts, strict=True)]
+    return Window(kept, core_start, core_stop, start, stop, costs)
+
+
+INDEL_PRIORS = indel_priors()
+
+
+def allele_prior(reads: TileReads, allele: Allele, shift: int, settings: Genotyping) -> int:
+    """Cost of an allele: an indel's by the repeat that it changes."""
+    if allele.is_snv:
+        return settings.snv_prior
+    at = allele.position - reads.origin
+    changed = bytes(reads.bases[at : at + allele.deleted]) if allele.deleted else allele.inserted
+    unit = smallest_unit(changed)
+    if unit > 6:
+        return int(INDEL_PRIORS[0, 0])
+    repeats = (shift + allele.deleted) // unit
+    return int(INDEL_PRIORS[unit, min(repeats, 32)]) + settings.extra_unit * (len(changed) // unit - 1)
+
+
+def smallest_unit(bases: bytes) -> int:
+    """Length of the shortest unit that ``bases`` repeats whole times."""
+    return next(unit for unit in range(1, len(bases) + 1) if bases[:unit] * (len(bases) // unit) == bases)
 
 
 def right_shift(reads: TileReads, allele: Allele) -> int:

@@ -27,6 +27,17 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the sample's own gap costs are found."""
+
+    reads: int = 300_000  # that count for calling, from the start of the file
+    flank: int = 6  # bp that a read must show on both sides of a repeat
+    min_spanning: int = 4  # reads over a repeat, else it is not used
+    variant_permille: int = 250  # reads with a gap; above, the repeat is a variant and is left out
+    weight: float = 100.0  # reads that the default counts for
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """When evidence becomes a candidate allele, and which candidates are weighed together."""
 
@@ -47,7 +58,7 @@ class Haplotyping:
 
     min_reads: int = 2  # that show a combination of alleles
     most_haplotypes: int = 12  # the reference included
-    gap_extend: int = 10 * 64  # 1/64 phred
+    gap_extend: int = 10 * 64  # 1/64 phred for one more repeat unit
     widest_band: int = 100  # bases
     band_slack: int = 8  # bases
 
@@ -57,21 +68,20 @@ class Genotyping:
     """Priors and what is written (1/64 phred where not said otherwise)."""
 
     snv_prior: int = 30 * 64  # 1e-3, heterozygosity of a human genome
-    indel_prior: int = 39 * 64  # 1.25e-4 (GATK's and Platypus's order of magnitude)
+    extra_unit: int = 3 * 64  # for each repeat unit after the first that an indel changes
     homozygous_prior: int = 3 * 64  # a homozygous variant is half as frequent as a heterozygous one
-    read_cap: int = 40 * 64  # no fragment tells two haplotypes apart by more
-    min_qual: int = 10  # phred; weaker calls are not written
+    read_cap: int = 45 * 64  # no fragment tells two haplotypes apart by more
+    min_qual: int = 3  # phred; weaker calls are not written
 
 
 @dataclass(frozen=True, slots=True)
 class Filtering:
     """When a call is doubted; each reason is a FILTER of the VCF."""
 
-    pass_qual: int = 20  # phred
+    pass_qual: int = 3  # phred
     min_gq: int = 0  # phred
     min_mapq: int = 30  # phred
-    max_fs: float = 40.0  # phred
-    max_sor: float = 4.0
+    max_artifact: float = 10.0  # phred: sites with a systematic error are a tenth as frequent as variants
     min_het_permille: int = 120  # alternate fragments of all that support an allele
     min_edge: float = 4.0  # bp
 
@@ -82,6 +92,7 @@ class Settings:
 
     batching: Batching = field(default_factory=Batching)
     filters: Filters = field(default_factory=Filters)
+    calibration: Calibration = field(default_factory=Calibration)
     candidates: Candidates = field(default_factory=Candidates)
     haplotyping: Haplotyping = field(default_factory=Haplotyping)
     genotyping: Genotyping = field(default_factory=Genotyping)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import __version__, candidates, filters, genotype, haplotypes, pileup, qc
 from .backend import Backend, select
+from .calibration import GapCalibration
 from .config import Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
@@ -67,6 +69,7 @@ class Run:
     backend: Backend
     settings: Settings
     regions: Intervals | None
+    gaps: NDArray[np.int32] = field(default_factory=lambda: np.zeros((7, 33), dtype=np.int32))
 
     def process(self, batch: Batch, quality: qc.SampleQc) -> Piece:
         """Quality control of a batch's new reads and owned positions, and its calls."""
@@ -104,9 +107,9 @@ class Run:
         )
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
-        found = candidates.find(reads, evidence, events, settings.candidates)
+        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping)
         sites = pileup.gather_sites(reads, found.snv_positions)
-        scored = haplotypes.score_windows(reads, found.windows, events, settings.haplotyping)
+        scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
         calls = [
             *genotype.call_snvs(reads, sites, settings.genotyping),
             *genotype.call_windows(reads, scored, settings.genotyping),
@@ -268,9 +271,13 @@ def process_all(
 ) -> Iterator[Piece]:
     """Results of all batches in genome order; at most ``workers`` batches beside the one that is being read."""
     contigs = run.source.header.contigs()
+    calibration = GapCalibration(
+        run.source.header, run.reference, run.backend, run.settings.filters, run.settings.calibration
+    )
+    run.gaps, batches = calibration.fit(batcher)
     if pool is None:
         accumulators.append(qc.SampleQc(contigs, run.backend))
-        for batch in batcher:
+        for batch in batches:
             yield run.process(batch, accumulators[0])
         return
     idle: deque[qc.SampleQc] = deque()
@@ -288,7 +295,7 @@ def process_all(
     pending: deque[Future[Piece]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="gpucall-batch") as stage:
         try:
-            for batch in batcher:
+            for batch in batches:
                 pending.append(stage.submit(work, batch))
                 while len(pending) > workers:
                     yield pending.popleft().result()

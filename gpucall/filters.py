@@ -11,7 +11,7 @@ DESCRIPTIONS = {
     "LowQual": "QUAL below {pass_qual}",
     "LowGQ": "genotype quality below {min_gq}",
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
-    "StrandBias": "alternate fragments on one strand: FS above {max_fs} or SOR above {max_sor}",
+    "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",
     "AlleleBalance": "share of alternate fragments too small for the genotype: below {min_het_permille}/1000",
     "ReadEnd": "alternate bases lie within {min_edge} bp of their alignments' ends on average",
 }
@@ -59,6 +59,7 @@ def annotate(call: Call, settings: Filtering) -> Call:
     call.info["DP"] = call.depth
     call.info["FS"] = round(fisher_strand(reference, alternate), 3)
     call.info["SOR"] = round(strand_odds_ratio(reference, alternate), 3)
+    call.info["SAO"] = round(artifact_odds(reference, alternate), 2)
     call.info["MQ"] = round(call.mapq, 2)
     call.info["QD"] = round(call.qual / max(sum(call.counts), 1), 2)
     call.filters = list(reasons(call, settings))
@@ -83,10 +84,38 @@ def reasons(call: Call, settings: Filtering) -> list[str]:
     return failed
 
 
+def log_binomial(k: int, n: int, p: float) -> float:
+    """ln of the probability of k successes in n trials."""
+    choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return choose + k * math.log(p) + (n - k) * math.log1p(-p)
+
+
+def log_low_rate(k: int, n: int) -> float:
+    """ln of the probability of k successes in n trials whose rate has the beta distribution (1, 3)."""
+    choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return choose + math.lgamma(k + 1) + math.lgamma(n - k + 3) - math.lgamma(n + 4) + math.log(3)
+
+
+STRAY = 0.003  # share of alternate bases that ordinary errors leave on the other strand
+
+
+def artifact_odds(reference: tuple[int, int], alternate: tuple[int, int]) -> float:
+    """Phred by which a systematic error of one strand explains the counts better than a heterozygous genotype.
+
+    Heterozygous: half of the fragments of either strand show the alternate. Systematic error: those of one strand do
+    at a rate that is rather low than high (beta distribution 1, 3), those of the other at the rate of stray errors.
+    """
+    depth = [r + a for r, a in zip(reference, alternate, strict=True)]
+    heterozygous = sum(log_binomial(a, n, 0.5) for a, n in zip(alternate, depth, strict=True))
+    systematic = max(
+        log_binomial(alternate[1 - s], depth[1 - s], STRAY) + log_low_rate(alternate[s], depth[s]) for s in (0, 1)
+    )
+    return 10 / math.log(10) * (systematic - heterozygous)
+
+
 def strand_biased(call: Call, settings: Filtering) -> bool:
-    """True where the alternate's strands differ from the reference's."""
-    fs, sor = float(str(call.info["FS"])), float(str(call.info["SOR"]))
-    return fs > settings.max_fs or (call.is_snv and sor > settings.max_sor)
+    """True where a systematic error of one strand is the better explanation of a heterozygous call."""
+    return 0 in call.genotype and float(str(call.info["SAO"])) > settings.max_artifact
 
 
 def unbalanced(call: Call, settings: Filtering) -> bool:

@@ -182,15 +182,10 @@ def pair_costs(
     return np.split(backend.download(out), np.cumsum(sizes)[:-1])
 
 
-def allele_prior(allele: Allele, settings: Genotyping) -> int:
-    """Cost of one allele."""
-    return settings.snv_prior if allele.is_snv else settings.indel_prior
-
-
 def pair_priors(window: Scored, pairs: list[tuple[int, int]], settings: Genotyping) -> NDArray[np.int64]:
     """Cost of every pair of haplotypes: each allele once, and some more where both haplotypes have it."""
     alleles = window.window.alleles
-    costs = [allele_prior(allele, settings) for allele in alleles]
+    costs = window.window.priors
 
     def prior(one: int, two: int) -> int:
         either, both = one | two, one & two
@@ -247,7 +242,7 @@ def site_call(
     states = [next((k + 1 for k, bit in enumerate(bits) if mask >> bit & 1), 0) for mask in window.haplotypes]
     genotypes = [tuple(sorted((states[a], states[b]))) for a, b in pairs]
     order = genotype_order(len(bits) + 1)
-    elsewhere = posterior - site_priors(genotypes, alleles, settings)
+    elsewhere = posterior - site_priors(genotypes, [window.window.priors[bit] for bit in bits], settings)
     likelihoods = lowest_by_genotype(genotypes, elsewhere, order)
     weights = lowest_by_genotype(genotypes, posterior, order)
     qual = (weights[0] - posterior[best]) / SCALE
@@ -274,13 +269,13 @@ def site_call(
 
 
 def site_priors(
-    genotypes: list[tuple[int, ...]], alleles: list[Allele], settings: Genotyping
+    genotypes: list[tuple[int, ...]], priors: list[int], settings: Genotyping
 ) -> NDArray[np.int64]:
     """What each genotype's own alleles cost, to be taken out of a posterior to get a likelihood."""
 
     def prior(genotype: tuple[int, ...]) -> int:
         shown = {state for state in genotype if state}
-        once = sum(allele_prior(alleles[state - 1], settings) for state in shown)
+        once = sum(priors[state - 1] for state in shown)
         return once + settings.homozygous_prior * (len(shown) == 1 and genotype[0] == genotype[1])
 
     return np.array([prior(genotype) for genotype in genotypes], dtype=np.int64)

@@ -13,7 +13,7 @@ from .config import Haplotyping
 from .kernels.pairhmm import Haplotypes, Segments
 from .kernels.pileup import Events
 from .kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
-from .kernels.tables import base_costs, gap_costs
+from .kernels.tables import base_costs
 from .pileup import TileReads
 
 
@@ -34,7 +34,7 @@ class Scored:
 
 
 def score_windows(
-    reads: TileReads, windows: list[Window], events: Events, settings: Haplotyping
+    reads: TileReads, windows: list[Window], events: Events, gaps: NDArray[np.int32], settings: Haplotyping
 ) -> list[Scored]:
     """Enumerate each window's haplotypes and score its reads against them, all windows of a tile in one launch."""
     if not windows:
@@ -45,7 +45,7 @@ def score_windows(
         rows = window_rows(reads, window)
         carried, covering = carried_alleles(reads, window, rows, event_masks[index])
         chosen.append((window, choose_haplotypes(window, carried, covering, settings), rows))
-    return run_pairhmm(reads, chosen, settings)
+    return run_pairhmm(reads, chosen, gaps, settings)
 
 
 def window_rows(reads: TileReads, window: Window) -> NDArray[np.int32]:
@@ -148,7 +148,10 @@ def haplotype_bases(reads: TileReads, window: Window, mask: int) -> bytes:
 
 
 def run_pairhmm(
-    reads: TileReads, chosen: list[tuple[Window, list[int], NDArray[np.int32]]], settings: Haplotyping
+    reads: TileReads,
+    chosen: list[tuple[Window, list[int], NDArray[np.int32]]],
+    gaps: NDArray[np.int32],
+    settings: Haplotyping,
 ) -> list[Scored]:
     """One launch over all (window, read) pairs."""
     backend, xp = reads.backend, reads.backend.xp
@@ -156,8 +159,8 @@ def run_pairhmm(
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
     code = CODE_OF_NT16[NT16_OF_ASCII[np.frombuffer(b"".join(sequences), dtype=np.uint8)]]
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    haplotypes = backend.upload(Haplotypes(code, np.zeros(len(code), np.int32), starts, lengths))
-    backend.launch("pairhmm.gaps", len(lengths), haplotypes, backend.upload(gap_costs()))
+    haplotypes = backend.upload(Haplotypes(code, np.zeros(len(code), np.int32), np.zeros(len(code), np.int32), starts, lengths))
+    backend.launch("pairhmm.gaps", len(lengths), haplotypes, backend.upload(gaps), settings.gap_extend)
     counts = np.array([len(masks) for _, masks, _ in chosen], dtype=np.int32)
     firsts = np.cumsum(counts, dtype=np.int32) - counts
     sizes = np.array([len(rows) for _, _, rows in chosen])
@@ -181,7 +184,6 @@ def run_pairhmm(
         reads.batch.device,
         backend.upload(segments),
         haplotypes,
-        settings.gap_extend,
         cap,
         backend.upload(base_costs(cap)),
         scratch,

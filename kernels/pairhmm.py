@@ -25,12 +25,14 @@ class Haplotypes(NamedTuple):
 
     code   uint8[bases]       0-3 for A, C, G, T; 4: anything else
     gap    int32[bases]       cost of opening a gap at this base
+    extend int32[bases]       cost of one more base in it
     start  int64[h]           first base of each haplotype
     length int32[h]           its bases
     """
 
     code: Any
     gap: Any
+    extend: Any
     start: Any
     length: Any
 
@@ -99,7 +101,7 @@ def emission(records: Records, row: Any, query: Any, code: Any, cap: Any, costs:
 @shared
 def align(
     records: Records, row: Any, first: Any, last: Any, offset: Any, haplotypes: Haplotypes, h: Any, half: Any,
-    extend: Any, cap: Any, costs: Any, scratch: Any, t: Any
+    cap: Any, costs: Any, scratch: Any, t: Any
 ) -> Any:
     """Cost of the best alignment of query bases [first, last) to haplotype ``h``.
 
@@ -135,6 +137,7 @@ def align(
                 left_gap = np.int64(BLOCKED)
                 continue
             gap = np.int64(haplotypes.gap[start + at])
+            extend = np.int64(haplotypes.extend[start + at])
             diagonal = min(min(np.int64(scratch[t, 0, k]), np.int64(scratch[t, 1, k])), np.int64(scratch[t, 2, k]))
             insertion = np.int64(BLOCKED)
             if k + 1 < width:
@@ -154,7 +157,7 @@ def align(
 
 @shared
 def score_segment(
-    i: Any, t: Any, records: Records, segments: Segments, haplotypes: Haplotypes, extend: Any, cap: Any, costs: Any,
+    i: Any, t: Any, records: Records, segments: Segments, haplotypes: Haplotypes, cap: Any, costs: Any,
     scratch: Any, out: Any
 ) -> Any:
     """Fill row ``i`` of ``out`` int32[segments, most haplotypes] with the costs; 0 throughout where nothing overlaps."""
@@ -165,27 +168,27 @@ def score_segment(
         if first >= 0 and last > first:
             out[i, h] = align(
                 records, segments.row[i], first, last, offset, haplotypes, segments.first[i] + h, half,
-                extend, cap, costs, scratch, t,
+                cap, costs, scratch, t,
             )  # fmt: skip
 
 
 @cpu_loop
 def scores_cpu(
-    n: int, records: Records, segments: Segments, haplotypes: Haplotypes, extend: int, cap: int, costs: Any,
+    n: int, records: Records, segments: Segments, haplotypes: Haplotypes, cap: int, costs: Any,
     scratch: Any, out: Any
 ) -> None:
     for i in range(n):
-        score_segment(i, 0, records, segments, haplotypes, extend, cap, costs, scratch, out)
+        score_segment(i, 0, records, segments, haplotypes, cap, costs, scratch, out)
 
 
 @cuda_loop
 def scores_cuda(
-    n: int, records: Records, segments: Segments, haplotypes: Haplotypes, extend: int, cap: int, costs: Any,
+    n: int, records: Records, segments: Segments, haplotypes: Haplotypes, cap: int, costs: Any,
     scratch: Any, out: Any
 ) -> None:
     i = cuda.grid(1)
     if i < n:
-        score_segment(i, i, records, segments, haplotypes, extend, cap, costs, scratch, out)
+        score_segment(i, i, records, segments, haplotypes, cap, costs, scratch, out)
 
 
 @shared
@@ -203,30 +206,35 @@ def repeat_span(code: Any, start: Any, length: Any, at: Any, unit: Any) -> Any:
 
 
 @shared
-def gap_cost(code: Any, start: Any, length: Any, at: Any, table: Any) -> Any:
-    """Cheapest gap over all repeat units at one base; ``table`` int32[unit, repeats]."""
-    best = table[1, 1]
+def set_gap_cost(haplotypes: Haplotypes, h: Any, at: Any, table: Any, unit_cost: Any) -> Any:
+    """Set the gap costs of one base to those of the repeat around it where a gap is cheapest.
+
+    ``table`` int32[unit, repeats] is what changing one unit costs, ``unit_cost`` what each further unit does. A gap of
+    one unit opens once and extends unit - 1 times.
+    """
+    code, start, length = haplotypes.code, haplotypes.start[h], np.int64(haplotypes.length[h])
+    best = np.int64(table[1, 1])
+    best_unit = 1
     for unit in range(1, LONGEST_UNIT + 1):
         repeats = min(repeat_span(code, start, length, at, unit) // unit, MOST_REPEATS)
-        if repeats > 1:
-            best = min(best, table[unit, repeats])
-    return best
+        if repeats > 1 and table[unit, repeats] < best:
+            best = np.int64(table[unit, repeats])
+            best_unit = unit
+    extend = unit_cost // best_unit
+    haplotypes.gap[start + at] = max(best - (best_unit - 1) * extend, extend)
+    haplotypes.extend[start + at] = extend
 
 
 @cpu_loop
-def gaps_cpu(n: int, haplotypes: Haplotypes, table: Any) -> None:
+def gaps_cpu(n: int, haplotypes: Haplotypes, table: Any, unit_cost: int) -> None:
     for h in range(n):
-        for k in range(haplotypes.length[h]):
-            haplotypes.gap[haplotypes.start[h] + k] = gap_cost(
-                haplotypes.code, haplotypes.start[h], haplotypes.length[h], k, table
-            )
+        for at in range(haplotypes.length[h]):
+            set_gap_cost(haplotypes, h, at, table, unit_cost)
 
 
 @cuda_loop
-def gaps_cuda(n: int, haplotypes: Haplotypes, table: Any) -> None:
+def gaps_cuda(n: int, haplotypes: Haplotypes, table: Any, unit_cost: int) -> None:
     h = cuda.grid(1)
     if h < n:
-        for k in range(haplotypes.length[h]):
-            haplotypes.gap[haplotypes.start[h] + k] = gap_cost(
-                haplotypes.code, haplotypes.start[h], haplotypes.length[h], k, table
-            )
+        for at in range(haplotypes.length[h]):
+            set_gap_cost(haplotypes, h, at, table, unit_cost)

@@ -43,15 +43,35 @@ def log_sum_table() -> NDArray[np.int64]:
     return np.array(entries, dtype=np.int64)
 
 
-def gap_costs() -> NDArray[np.int32]:
-    """int32[7, 33]: cost of opening a gap inside a repeat, by unit length (1-6) and number of units (1-32).
+def _through(points: list[tuple[int, float]]) -> NDArray[np.float64]:
+    """33 values on straight lines through (repeats, value) points, level beyond them."""
+    repeats, values = zip(*points, strict=True)
+    return np.interp(np.arange(33), repeats, values)
 
-    A gap's rate grows with the repeat: phred 45 outside repeats, less from four units on, down to a floor.
+
+def default_gap_phreds() -> NDArray[np.float64]:
+    """float64[7, 33]: phred of a gap in a repeat by unit length (1-6) and repeats (1-32), before calibration.
+
+    Drawn through the rates counted in PCR-free Illumina reads (docs/methods.md, 'Gap costs').
     """
-    table = np.full((7, 33), 45 * SCALE, dtype=np.int32)
-    for unit in range(1, 7):
-        for repeats in range(1, 33):
-            bases = unit * repeats
-            phred = 45.0 - 2.6 * max(0, bases - 3 - unit) if unit == 1 else 45.0 - 1.4 * max(0, bases - 4 - unit)
-            table[unit, repeats] = round(max(phred, 12.0 if unit == 1 else 15.0) * SCALE)
+    table = np.full((7, 33), 45.0)
+    table[1] = _through([(5, 45), (6, 40), (7, 35), (8, 29), (10, 22.5), (15, 15.5), (20, 8.5), (26, 5)])
+    table[2] = _through([(3, 45), (4, 38), (5, 32), (7, 25), (10, 18), (15, 13), (20, 9), (26, 6)])
+    table[3] = _through([(2, 45), (3, 40), (4, 35), (6, 26), (10, 18), (20, 10)])
+    for unit in (4, 5, 6):
+        table[unit] = _through([(2, 45), (3, 42), (4, 38), (6, 30), (10, 20), (20, 12)])
     return table
+
+
+def indel_priors() -> NDArray[np.int32]:
+    """int32[7, 33]: cost of a heterozygous indel of one unit, by unit length and repeats in the reference.
+
+    1e-4 outside repeats; in them mutation rates grow by orders of magnitude (Montgomery et al. 2013,
+    10.1101/gr.148718.112). The curves are ours, drawn in powers of ten (docs/methods.md, 'Priors').
+    """
+    table = np.full((7, 33), 40.0)
+    table[1] = _through([(4, 40), (6, 36), (8, 29), (10, 24), (12, 20), (16, 16)])
+    table[2] = _through([(2, 40), (3, 37), (5, 29), (8, 20), (11, 16)])
+    for unit in (3, 4, 5, 6):
+        table[unit] = _through([(2, 39), (3, 35), (5, 27), (8, 18), (10, 16)])
+    return np.round(table * SCALE).astype(np.int32)

@@ -22,6 +22,7 @@ META = """\
 ##INFO=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
 ##INFO=<ID=FS,Number=1,Type=Float,Description="Phred of Fisher's exact test for strand bias">
 ##INFO=<ID=SOR,Number=1,Type=Float,Description="Symmetric odds ratio for strand bias">
+##INFO=<ID=SAO,Number=1,Type=Float,Description="Phred by which a systematic error of one strand explains the counts better than a heterozygous genotype">
 ##INFO=<ID=MQ,Number=1,Type=Float,Description="Root mean square mapping quality of the alternate fragments">
 ##INFO=<ID=QD,Number=1,Type=Float,Description="QUAL over the fragments that support an allele">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">

@@ -1,0 +1,134 @@
+"""Stage: the sample's own rate of indel errors in repeats, from its first reads.
+
+The first ``Calibration.reads`` reads that count for calling (in file order, so that nothing else matters) are looked
+at before any window is scored; the batches that hold them are kept and then go the usual way, so the file is still
+read once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .backend import Backend
+from .config import Calibration, Filters
+from .io.alignments import Header
+from .io.reference import Reference
+from .kernels import calibrate as kernel
+from .kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
+from .kernels.tables import SCALE, default_gap_phreds
+from .reads import Batch
+
+log = logging.getLogger("gpucall")
+
+
+class GapCalibration:
+    """Counts reads with and without a gap, by repeat."""
+
+    def __init__(
+        self, header: Header, reference: Reference, backend: Backend, filters: Filters, settings: Calibration
+    ) -> None:
+        self.header = header
+        self.reference = reference
+        self.backend = backend
+        self.filters = filters
+        self.settings = settings
+        self.left = settings.reads
+        self._rows: list[NDArray[np.int64]] = []  # (contig, start, unit, repeats, spanned, gaps)
+
+    def fit(self, batches: Iterable[Batch]) -> tuple[NDArray[np.int32], Iterator[Batch]]:
+        """The gap costs, and the same batches again from the first one on."""
+        source = iter(batches)
+        held = []
+        for batch in source:
+            held.append(batch)
+            self.add(batch)
+            if self.left <= 0:
+                break
+
+        def again() -> Iterator[Batch]:
+            while held:
+                yield held.pop(0)
+            yield from source
+
+        return self.costs(), again()
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch's new reads, until enough have been seen."""
+        host, first = batch.records, batch.first_new
+        counts = (host.flag[first:] & self.filters.excluded_flags) == 0
+        counts &= (host.mapq[first:] >= self.filters.min_mapq) & (host.n_cigar[first:] > 0) & (host.tid[first:] >= 0)
+        rows = (np.flatnonzero(counts)[: self.left] + first).astype(np.int32)
+        self.left -= len(rows)
+        for tid in np.unique(host.tid[rows]).tolist():
+            self._add_contig(batch, tid, rows[host.tid[rows] == tid])
+
+    def _add_contig(self, batch: Batch, tid: int, rows: NDArray[np.int32]) -> None:
+        host, backend = batch.records, self.backend
+        start, stop = int(host.pos[rows].min()), int(host.end[rows].max())
+        code = CODE_OF_NT16[NT16_OF_ASCII[self.reference.fetch(self.header.names[tid], start, stop)]]
+        repeats = np.empty((len(code) // 2 + 16, 4), dtype=np.int64)
+        repeats = repeats[: kernel.find_repeats(code, repeats)]
+        repeats = repeats[np.argsort(repeats[:, 0], kind="stable")]
+        spanned = backend.xp.zeros(len(repeats), dtype=backend.xp.int64)
+        gaps = backend.xp.zeros(len(repeats), dtype=backend.xp.int64)
+        starts, stops = (backend.upload(np.ascontiguousarray(repeats[:, k] + start)) for k in (0, 1))
+        backend.launch(
+            "calibrate.repeats",
+            len(rows),
+            batch.device,
+            backend.upload(rows),
+            starts,
+            stops,
+            self.settings.flank,
+            spanned,
+            gaps,
+        )
+        columns = [np.full(len(repeats), tid), repeats[:, 0] + start, repeats[:, 2], repeats[:, 3]]
+        seen = np.stack([*columns, backend.download(spanned), backend.download(gaps)], axis=1)
+        self._rows.append(seen[seen[:, 4] > 0])
+
+    def counts(self) -> NDArray[np.int64]:
+        """int64[7, 33, 2]: reads that span a repeat of (unit, repeats), and those with a gap; variants left out."""
+        out = np.zeros((7, 33, 2), dtype=np.int64)
+        if not self._rows:
+            return out
+        rows = np.concatenate(self._rows)
+        keys, inverse = np.unique(rows[:, :4], axis=0, return_inverse=True)
+        sums = np.zeros((len(keys), 2), dtype=np.int64)
+        np.add.at(sums, inverse.ravel(), rows[:, 4:])
+        plain = (sums[:, 0] >= self.settings.min_spanning) & (
+            sums[:, 1] * 1000 <= sums[:, 0] * self.settings.variant_permille
+        )
+        np.add.at(out, (keys[plain, 2], np.minimum(keys[plain, 3], 32)), sums[plain])
+        return out
+
+    def costs(self) -> NDArray[np.int32]:
+        """int32[7, 33]: cost of a gap by unit and repeats: the sample's rates, drawn towards the default."""
+        table = fit_phreds(self.counts(), default_gap_phreds(), self.settings.weight)
+        log.debug("gap costs of homopolymers of 6, 10 and 14 bp: %s phred", np.round(table[1, [6, 10, 14]], 1))
+        return np.round(table * SCALE).astype(np.int32)
+
+
+def fit_phreds(
+    counts: NDArray[np.int64], default: NDArray[np.float64], weight: float
+) -> NDArray[np.float64]:
+    """Phred of a gap by unit and repeats.
+
+    The sample's general level is found first (one shift of the default for homopolymers, one for the other units); then
+    each entry is its own rate, with the shifted default counting as ``weight`` reads; costs never rise with the repeat.
+    """
+    out = default.copy()
+    for units in ([1], [2, 3, 4, 5, 6]):
+        spanned, gaps = counts[units, :, 0].astype(float), counts[units, :, 1].astype(float)
+        expected = spanned * 10 ** (-default[units] / 10)
+        shift = 10 * np.log10((gaps.sum() + 1) / (expected.sum() + 1))
+        prior = 10 ** (-(default[units] - shift) / 10)
+        rate = (gaps + weight * prior) / (spanned + weight)
+        out[units] = -10 * np.log10(np.minimum(rate, 0.5))
+    out[1:, 1:] = np.minimum.accumulate(out[1:, 1:], axis=1)
+    out[:, 0] = out[0, :] = default[0, 0]
+    return np.clip(out, 3.0, 45.0)

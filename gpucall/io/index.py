@@ -56,6 +56,11 @@ class Index:
         self._depth = depth
         self.n_contigs = len(contigs)
 
+    def check_contigs(self, n_contigs: int, bam_path: str | Path) -> None:
+        """``IndexProblem`` unless the index was made for a header of ``n_contigs`` contigs."""
+        if self.n_contigs != n_contigs:
+            raise _not_its(self.path, bam_path, f"it has {self.n_contigs} contigs, the header {n_contigs}")
+
     def contigs_with_reads(self) -> list[int]:
         """Header numbers of the contigs that hold at least one placed record."""
         return [tid for tid, contig in enumerate(self._contigs) if len(contig.bins)]
@@ -156,26 +161,17 @@ def find_index(bam_path: str | Path) -> Path | None:
     return next((name for name in names if name.is_file()), None)
 
 
-def load_index(bam_path: str | Path, n_contigs: int | None = None) -> Index | None:
+def load_index(bam_path: str | Path) -> Index | None:
     """Read the index beside a BAM and check that it is the BAM's; None where there is none.
 
-    Parameters
-    ----------
-    n_contigs
-        number of @SQ lines in the BAM's header, which the index must share; None: not checked.
-
-    Raises
-    ------
-    IndexProblem
-        The index is damaged, older than the BAM, or describes another file.
+    ``IndexProblem`` for one that is damaged, older than the BAM, or describes other blocks. Whether it has the header's
+    contigs is for ``Index.check_contigs``, once the header is read.
     """
     path = find_index(bam_path)
     if path is None:
         return None
     check_age(path, Path(bam_path))
     index = read_index(path)
-    if n_contigs is not None and index.n_contigs != n_contigs:
-        raise _not_its(path, bam_path, f"it has {index.n_contigs} contigs, the header {n_contigs}")
     _check_offsets(index, Path(bam_path))
     return index
 

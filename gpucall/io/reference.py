@@ -18,6 +18,7 @@ from . import fai
 HeaderContig = tuple[str, int, str | None]
 
 PIECE_BASES = 1 << 22
+_GIVE_THE_RIGHT = "give the FASTA that the reads were aligned to"
 _UPPER = bytes(range(256)).upper()
 _CALLABLE = bytes(letter if letter in b"ACGT" else ord("N") for letter in _UPPER)
 
@@ -42,6 +43,14 @@ class Reference:
             index, self._ranges = fai.open_fasta(self.path, Path(temporary))
         self._entries = {entry.name: entry for entry in index.entries}
         self.contigs: dict[str, int] = {entry.name: entry.length for entry in index.entries}
+
+    def length(self, contig: str, reads_path: str | Path) -> int:
+        """Bases in a contig that has reads; ``ReferenceMismatch`` where the reference lacks it."""
+        if contig not in self.contigs:
+            raise ReferenceMismatch(
+                f"{reads_path} and {self.path}: contig {contig!r} has reads but is not in the reference; {_GIVE_THE_RIGHT}"
+            )
+        return self.contigs[contig]
 
     def fetch(self, contig: str, start: int = 0, end: int | None = None) -> NDArray[np.uint8]:
         """Bases [start, end) of ``contig`` as upper-case ASCII, a new uint8 [end - start]; all but ACGT become N.
@@ -112,8 +121,7 @@ def check_header(
     if not shared:
         raise ReferenceMismatch(f"{pair} have no contig in common: {_name_difference(reference, contigs)}")
     for name in needed or ():
-        if name not in reference.contigs:
-            raise ReferenceMismatch(f"{pair}: contig {name!r} has reads but is not in the reference; {_GIVE_THE_RIGHT}")
+        reference.length(name, reads_path)
     for name, length, _ in shared:
         if length != reference.contigs[name]:
             raise ReferenceMismatch(
@@ -126,9 +134,6 @@ def check_header(
                 f"{pair}: contig {name!r} has M5 {md5} in the reads' header, {reference.md5(name)} in the reference: "
                 f"same length, other bases; {_GIVE_THE_RIGHT}"
             )
-
-
-_GIVE_THE_RIGHT = "give the FASTA that the reads were aligned to"
 
 
 def _name_difference(reference: Reference, contigs: list[HeaderContig]) -> str:

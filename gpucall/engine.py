@@ -90,7 +90,7 @@ class Run:
     def _stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
         margin = 2 * self.settings.batching.halo
         origin = max(tile.start - margin, 0)
-        stop = min(tile.stop + margin, self.reference.contigs[contig])
+        stop = min(tile.stop + margin, self.reference.length(contig, self.source.path))
         return origin, self.reference.fetch(contig, origin, stop)
 
     def _asked(self, contig: str, call: Call) -> bool:
@@ -170,12 +170,25 @@ def call(
         pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
         source = open_alignments(str(reads), str(reference), asked, workers, pool)
         stack.callback(source.close)
-        check_header(fasta, source.header.contigs(), str(reads))
+        check_contigs(fasta, source, asked)
         name = sample_name(source.header, str(reads), sample)
         log.info("sample: %s", name)
         run = Run(source, fasta, backend, settings, asked)
         folder = stack.enter_context(OutputFolder(Path(out), name))
         return run_sample(run, name, folder, workers, pool, progress, backend.describe())
+
+
+def check_contigs(reference: Reference, source: AlignmentSource, asked: Intervals | None) -> None:
+    """Reads and reference belong together, and the reads know the contigs asked. A CRAM's slices carry their own M5."""
+    contigs = source.header.contigs()
+    if source.kind == "cram":
+        contigs = [(name, length, None) for name, length, _ in contigs]
+    check_header(reference, contigs, source.path, needed=None if asked is None else list(asked))
+    for contig in asked or ():
+        if contig not in source.header.names:
+            raise UsageError(
+                f"{source.path}: --regions or --targets asks for contig '{contig}', which its header does not have"
+            )
 
 
 def worker_pool(workers: int) -> ThreadPoolExecutor:
@@ -250,11 +263,11 @@ def run_sample(
             counts["passed"] += sum(not call.filters for _, call in piece.calls)
             if progress is not None:
                 progress(run.source.bytes_read, run.source.size, "B")
+        check_not_empty(run, batcher)
     except BaseException:
         writer.abort()
         raise
     counts["reads"] = batcher.records_kept
-    check_not_empty(run, batcher)
     writer.close()
     total = qc.SampleQc.merged(accumulators, header.contigs())
     qc.write(total, folder.folder, name)

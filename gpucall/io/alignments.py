@@ -259,6 +259,8 @@ def open_alignments(
 
             index = load_index(path)
         source = AlignmentSource(path, handle, pool, os.path.getsize(path), index)
+        if index is not None:
+            index.check_contigs(len(source.header.names), path)
     except BaseException:
         handle.close()
         raise

@@ -192,7 +192,8 @@ def _describe(result: CallResult) -> str:
     """The result for a person: what was counted, and where the files are."""
     rows = [("sample", result.sample), ("device", result.device)]
     rows += [(name.replace("_", " "), f"{count:,}") for name, count in result.counts.items()]
-    rows += [(name, str(path)) for name, path in result.files.items()]
+    files = {"vcf": result.vcf, **result.files}
+    rows += [(name.replace("_", " "), str(path)) for name, path in files.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

@@ -166,7 +166,7 @@ def test_no_index_is_none(tmp_path: Path) -> None:
 
 
 def test_an_index_of_a_bam_without_reads(tmp_path: Path) -> None:
-    index = load_index(fixtures.write_bam(tmp_path / "x.bam", []), 2)
+    index = load_index(fixtures.write_bam(tmp_path / "x.bam", []))
     assert index is not None
     assert index.contigs_with_reads() == []
     assert index.chunks(0, [(0, 100)]) == []

@@ -48,7 +48,8 @@ class Reference:
         """Bases in a contig that has reads; ``ReferenceMismatch`` where the reference lacks it."""
         if contig not in self.contigs:
             raise ReferenceMismatch(
-                f"{reads_path} and {self.path}: contig {contig!r} has reads but is not in the reference; {_GIVE_THE_RIGHT}"
+                f"{reads_path} and {self.path}: contig {contig!r} has reads but is not in the reference; "
+                f"{_GIVE_THE_RIGHT}"
             )
         return self.contigs[contig]
 

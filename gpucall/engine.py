@@ -90,7 +90,7 @@ class Run:
     def _stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
         margin = 2 * self.settings.batching.halo
         origin = max(tile.start - margin, 0)
-        stop = min(tile.stop + margin, self.reference.length(contig, self.source.path))
+        stop = min(tile.stop + margin, self.reference.length(contig))
         return origin, self.reference.fetch(contig, origin, stop)
 
     def _asked(self, contig: str, call: Call) -> bool:

@@ -44,22 +44,20 @@ class Reference:
         self._entries = {entry.name: entry for entry in index.entries}
         self.contigs: dict[str, int] = {entry.name: entry.length for entry in index.entries}
 
-    def length(self, contig: str, reads_path: str | Path) -> int:
+    def length(self, contig: str) -> int:
         """Bases in a contig that has reads; ``ReferenceMismatch`` where the reference lacks it."""
         if contig not in self.contigs:
-            raise ReferenceMismatch(
-                f"{reads_path} and {self.path}: contig {contig!r} has reads but is not in the reference; "
-                f"{_GIVE_THE_RIGHT}"
-            )
+            raise ReferenceMismatch(f"{self.path}: no contig {contig!r}, which has reads; {_GIVE_THE_RIGHT}")
         return self.contigs[contig]
 
     def fetch(self, contig: str, start: int = 0, end: int | None = None) -> NDArray[np.uint8]:
         """Bases [start, end) of ``contig`` as upper-case ASCII, a new uint8 [end - start]; all but ACGT become N.
 
-        Positions are 0-based and must lie inside the contig.
+        Positions are 0-based and must lie inside the contig. ``ReferenceMismatch`` for an unknown contig.
         """
-        end = self.contigs[contig] if end is None else end
-        if not 0 <= start <= end <= self.contigs[contig]:
+        length = self.length(contig)
+        end = length if end is None else end
+        if not 0 <= start <= end <= length:
             raise ValueError(f"{contig}:{start}-{end} is outside the contig")
         bases = np.empty(end - start, dtype=np.uint8)
         for at, piece in self._pieces(contig, start, end, _CALLABLE):
@@ -122,7 +120,7 @@ def check_header(
     if not shared:
         raise ReferenceMismatch(f"{pair} have no contig in common: {_name_difference(reference, contigs)}")
     for name in needed or ():
-        reference.length(name, reads_path)
+        reference.length(name)
     for name, length, _ in shared:
         if length != reference.contigs[name]:
             raise ReferenceMismatch(

@@ -509,6 +509,44 @@ def unknown_region(folder: Path) -> Case:
     return replace(good(folder), arguments=["--regions", "chr7:1-100"])
 
 
+def region_without_contig_in_reads(folder: Path) -> Case:
+    """A region on a contig that the FASTA has but the reads' header lacks."""
+    case = _with_contigs(folder, {**sequences(), "chr3": random_sequence(500, 7)})
+    return replace(case, arguments=["--regions", "chr3:1-100"])
+
+
+def region_of_the_other_naming(folder: Path) -> Case:
+    """A region named 1 where the files say chr1."""
+    return replace(good(folder), arguments=["--regions", "1:1-100"])
+
+
+def malformed_region(folder: Path) -> Case:
+    """A region that ends before it starts."""
+    return replace(good(folder), arguments=["--regions", "chr1:200-100"])
+
+
+def missing_reads(folder: Path) -> Case:
+    """No file under the BAM's name."""
+    return replace(good(folder), reads=folder / "absent.bam")
+
+
+def missing_reference(folder: Path) -> Case:
+    """No file under the FASTA's name."""
+    return replace(good(folder), reference=folder / "absent.fa")
+
+
+def several_samples(folder: Path) -> Case:
+    """Read groups of two samples in one file."""
+    return _with_bytes(folder, lambda data: bgzf(encode_header(CONTIGS, "one\n@RG\tID:b\tSM:two")))
+
+
+def bed_of_other_naming(folder: Path) -> Case:
+    """A BED that says 1 where the files say chr1."""
+    bed = folder / "targets.bed"
+    bed.write_text("1\t100\t200\n")
+    return replace(good(folder), arguments=["--targets", str(bed)])
+
+
 def bed_outside_contigs(folder: Path) -> Case:
     """A BED interval beyond the end of chr1."""
     bed = folder / "targets.bed"

@@ -123,11 +123,12 @@ def fit_phreds(
     """
     out = default.copy()
     for units in ([1], [2, 3, 4, 5, 6]):
-        spanned, gaps = counts[units, :, 0].astype(float), counts[units, :, 1].astype(float)
+        telling = default[units] < 42
+        spanned, gaps = counts[units, :, 0] * telling, counts[units, :, 1] * telling
         expected = spanned * 10 ** (-default[units] / 10)
         shift = 10 * np.log10((gaps.sum() + 1) / (expected.sum() + 1))
         prior = 10 ** (-(default[units] - shift) / 10)
-        rate = (gaps + weight * prior) / (spanned + weight)
+        rate = (counts[units, :, 1] + weight * prior) / (counts[units, :, 0] + weight)
         out[units] = -10 * np.log10(np.minimum(rate, 0.5))
     out[1:, 1:] = np.minimum.accumulate(out[1:, 1:], axis=1)
     out[:, 0] = out[0, :] = default[0, 0]

@@ -165,8 +165,10 @@ def make_window(reads: TileReads, group: list[Allele], settings: Candidates, pri
     core_start = min(allele.position for allele in group) - 1
     shifts = [right_shift(reads, allele) for allele in kept]
     core_stop = max(allele.stop + shift for allele, shift in zip(kept, shifts, strict=True))
-    start = max(core_start - settings.flank, reads.origin)
-    stop = min(core_stop + settings.flank, reads.origin + len(reads.bases))
+    start = core_start - settings.flank
+    start = max(start - anchor_distance(reads.bases[: max(start - reads.origin, 0)][::-1], settings), reads.origin)
+    stop = core_stop + settings.flank
+    stop = min(stop + anchor_distance(reads.bases[stop - reads.origin :], settings), reads.origin + len(reads.bases))
     costs = [allele_prior(reads, allele, shift, priors) for allele, shift in zip(kept, shifts, strict=True)]
     return Window(kept, core_start, core_stop, start, stop, costs)
 
@@ -190,6 +192,20 @@ def allele_prior(reads: TileReads, allele: Allele, shift: int, settings: Genotyp
 def smallest_unit(bases: bytes) -> int:
     """Length of the shortest unit that ``bases`` repeats whole times."""
     return next(unit for unit in range(1, len(bases) + 1) if bases[:unit] * (len(bases) // unit) == bases)
+
+
+def anchor_distance(outside: NDArray[np.uint8], settings: Candidates) -> int:
+    """How far a window must grow into the bases ``outside`` (nearest first) until it ends in a stretch that no short
+    repeat makes ambiguous.
+    """
+    size = settings.anchor
+    for distance in range(0, settings.longest_anchor, 4):
+        stretch = outside[distance : distance + size]
+        if len(stretch) < size:
+            return distance
+        if all(np.count_nonzero(stretch[unit:] != stretch[:-unit]) > 1 for unit in range(1, 7)):
+            return distance + size if distance else 0
+    return settings.longest_anchor
 
 
 def right_shift(reads: TileReads, allele: Allele) -> int:

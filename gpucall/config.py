@@ -34,7 +34,7 @@ class Calibration:
     flank: int = 6  # bp that a read must show on both sides of a repeat
     min_spanning: int = 4  # reads over a repeat, else it is not used
     variant_permille: int = 250  # reads with a gap; above, the repeat is a variant and is left out
-    weight: float = 100.0  # reads that the default counts for
+    weight: float = 30.0  # reads that the default counts for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Candidates:
     chain_bin: int = 256  # bp, aligned; where they are cut
     most_alleles: int = 12  # in a window, best supported first
     flank: int = 30  # bp of reference on either side of a window's core
+    anchor: int = 16  # bp at a window's ends that must not be a short repeat
+    longest_anchor: int = 120  # bp that a window grows to find such ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Genotyping:
 class Filtering:
     """When a call is doubted; each reason is a FILTER of the VCF."""
 
-    pass_qual: int = 3  # phred
+    pass_qual: int = 8  # phred
     min_gq: int = 0  # phred
     min_mapq: int = 30  # phred
     max_artifact: float = 10.0  # phred: sites with a systematic error are a tenth as frequent as variants

@@ -122,6 +122,9 @@ CASES = {
     "one-allele-two-called": Case("5 C T 0/1", "5 C T,G 1/2", WRONG, NONE, FOUND),
     # The second allele begins at 31, and the record at 30 belongs before it on the same haplotype.
     "two-alleles-begin-apart": Case("29 GTC ATC,GTG 1/2; 30 T C 0/1", "29 G A 0/1; 30 TC CG 0/1", BOTH, NONE),
+    "two-alleles-begin-apart-in-mnp": Case(
+        "29 GTCA ATGA,GTCT 1/2; 30 T C 0/1", "29 G A 0/1; 30 TCA CCT 0/1; 31 C G 0/1", BOTH, NONE
+    ),
     # Genotypes.
     "half-call": Case("5 C T 0/1", "5 C T ./1", FOUND, NONE),
     "half-call-of-homozygous": Case("5 C T 1/1", "5 C T 1/.", WRONG, NONE, FOUND),

@@ -149,7 +149,10 @@ class AlignmentSource:
             data += block
             if len(data) >= 4 and data[:4] != b"BAM\1":
                 break
-            parsed = parse_header(data)
+            try:
+                parsed = parse_header(data)
+            except ValueError as error:
+                raise CorruptInput(f"{self.path}: damaged BAM header: {error}; fetch or make it again") from None
             if parsed:
                 header, used = parsed
                 unread = len(data) - used
@@ -161,20 +164,30 @@ class AlignmentSource:
 
 
 def parse_header(data: bytes) -> tuple[Header, int] | None:
-    """The header at the start of inflated BAM bytes and its size; None where more bytes are needed."""
+    """The header at the start of inflated BAM bytes and its size; None where more bytes are needed.
+
+    ``ValueError`` for one that contradicts its format.
+    """
     try:
         (l_text,) = struct.unpack_from("<i", data, 4)
-        at = 8 + l_text
+        at = 8 + max(0, l_text)
         (n_ref,) = struct.unpack_from("<i", data, at)
+        if l_text < 0 or n_ref < 0:
+            raise ValueError(f"{l_text} bytes of text and {n_ref} contigs")
         at += 4
         names, lengths = [], []
         for _ in range(n_ref):
             (l_name,) = struct.unpack_from("<i", data, at)
-            names.append(data[at + 4 : at + 3 + l_name].decode("ascii", "replace"))
+            name = data[at + 4 : at + 4 + max(0, l_name)]
+            if l_name < 2 or name.find(b"\0") not in (-1, l_name - 1):
+                raise ValueError(f"the name of contig {len(names) + 1} does not end where it should")
             lengths.append(struct.unpack_from("<i", data, at + 4 + l_name)[0])
+            names.append(name[:-1].decode("ascii", "replace"))
             at += 8 + l_name
     except struct.error:
         return None
+    if len(set(names)) < len(names) or min(lengths, default=1) < 1:
+        raise ValueError("two contigs have one name, or one has no bases")
     text = data[8 : 8 + l_text].split(b"\0")[0].decode("utf-8", "replace")
     return Header(text, tuple(names), np.array(lengths, dtype=np.int64)), at
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -318,6 +319,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GpucallError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader of the table has left, as head does; keep the interpreter from flushing to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -336,7 +339,7 @@ def _run(options: argparse.Namespace) -> None:
         _write(options.json, json.dumps(result, indent=2) + "\n")
     if options.errors:
         _write(options.errors, error_table(found))
-    print(table(result))
+    print(table(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -349,6 +350,18 @@ def test_runs_as_a_module_from_the_root(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1].split() == ["SNV", "1", "1", "0", "0", "1.0000", "1.0000", "1.0000"]
     assert done.stderr == ""
+
+
+def test_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "bench.accuracy", *arguments(tmp_path, "--json", str(tmp_path / "out.json"))]
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out.json").exists()
 
 
 class Known(NamedTuple):

@@ -179,7 +179,8 @@ def parse_header(data: bytes) -> tuple[Header, int] | None:
         for _ in range(n_ref):
             (l_name,) = struct.unpack_from("<i", data, at)
             name = data[at + 4 : at + 4 + max(0, l_name)]
-            if l_name < 2 or name.find(b"\0") not in (-1, l_name - 1):
+            nul = name.find(b"\0")
+            if l_name < 2 or (nul != l_name - 1 and (nul >= 0 or len(name) == l_name)):
                 raise ValueError(f"the name of contig {len(names) + 1} does not end where it should")
             lengths.append(struct.unpack_from("<i", data, at + 4 + l_name)[0])
             names.append(name[:-1].decode("ascii", "replace"))

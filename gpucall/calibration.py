@@ -8,6 +8,7 @@ read once.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -25,7 +26,7 @@ from .reads import Batch
 log = logging.getLogger("gpucall")
 
 
-class GapCalibration:
+class SampleFit:
     """Counts reads with and without a gap, by repeat."""
 
     def __init__(
@@ -37,24 +38,35 @@ class GapCalibration:
         self.filters = filters
         self.settings = settings
         self.left = settings.reads
+        self.held: list[Batch] = []
+        self._source: Iterator[Batch] = iter(())
+        self._end: tuple[int, int] | None = None  # contig and position of the last read that was counted
         self._rows: list[NDArray[np.int64]] = []  # (contig, start, unit, repeats, spanned, gaps)
 
-    def fit(self, batches: Iterable[Batch]) -> tuple[NDArray[np.int32], Iterator[Batch]]:
-        """The gap costs, and the same batches again from the first one on."""
-        source = iter(batches)
-        held = []
-        for batch in source:
-            held.append(batch)
+    def gap_costs(self, batches: Iterable[Batch]) -> NDArray[np.int32]:
+        """Look at the first batches and keep them (``held``, then ``again``); the gap costs."""
+        self._source = iter(batches)
+        for batch in self._source:
+            self.held.append(batch)
             self.add(batch)
             if self.left <= 0:
                 break
+        return self.costs()
 
-        def again() -> Iterator[Batch]:
-            while held:
-                yield held.pop(0)
-            yield from source
+    def again(self) -> Iterator[Batch]:
+        """The same batches, from the first one on; each is let go of."""
+        while self.held:
+            yield self.held.pop(0)
+        yield from self._source
 
-        return self.costs(), again()
+    def looked_at(self, tid: int, start: int, stop: int) -> int:
+        """Where in [start, stop) of a contig the part ends that does not depend on how the stream was cut."""
+        if self._end is None:
+            return stop
+        end_tid, position = self._end
+        if tid != end_tid:
+            return stop if tid < end_tid else start
+        return max(start, min(stop, position - 2 * self.settings.margin))
 
     def add(self, batch: Batch) -> None:
         """Count a batch's new reads, until enough have been seen."""
@@ -63,6 +75,8 @@ class GapCalibration:
         counts &= (host.mapq[first:] >= self.filters.min_mapq) & (host.n_cigar[first:] > 0) & (host.tid[first:] >= 0)
         rows = (np.flatnonzero(counts)[: self.left] + first).astype(np.int32)
         self.left -= len(rows)
+        if self.left <= 0:
+            self._end = (int(host.tid[rows[-1]]), int(host.pos[rows[-1]]))
         for tid in np.unique(host.tid[rows]).tolist():
             self._add_contig(batch, tid, rows[host.tid[rows] == tid])
 
@@ -111,6 +125,18 @@ class GapCalibration:
         table = fit_phreds(self.counts(), default_gap_phreds(), self.settings.weight)
         log.debug("gap costs of homopolymers of 6, 10 and 14 bp: %s phred", np.round(table[1, [6, 10, 14]], 1))
         return np.round(table * SCALE).astype(np.int32)
+
+
+def artifact_threshold(odds: list[float], settings: Calibration) -> float:
+    """Above which odds (``filters.artifact_odds``) a heterozygous SNV of this sample is rather a systematic error.
+
+    The sites that surely are systematic errors, over those that surely are not, say how frequent the former are.
+    """
+    artifacts = sum(value > settings.sure_artifact for value in odds)
+    variants = sum(value < 0 for value in odds)
+    ratio = (artifacts + 0.5) / (variants + 10.0)
+    low, high = settings.threshold_range
+    return round(min(max(-10 * math.log10(ratio), low), high), 1)
 
 
 def fit_phreds(

@@ -35,6 +35,10 @@ class Calibration:
     min_spanning: int = 4  # reads over a repeat, else it is not used
     variant_permille: int = 250  # reads with a gap; above, the repeat is a variant and is left out
     weight: float = 30.0  # reads that the default counts for
+    margin: int = 2500  # bp before the last of these reads that are left out, since a batch may not own them
+    min_qual: int = 20  # phred; weaker sites say nothing of systematic errors
+    sure_artifact: float = 25.0  # phred, odds of a site that surely is a systematic error
+    threshold_range: tuple[float, float] = (4.0, 40.0)  # phred, for ``Filtering.max_artifact``
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,8 @@ class Filtering:
 
     pass_qual: int = 8  # phred
     min_gq: int = 0  # phred
-    min_mapq: int = 30  # phred
-    max_artifact: float = 10.0  # phred: sites with a systematic error are a tenth as frequent as variants
+    min_mapq: int = 25  # phred
+    max_artifact: float = 20.0  # phred; calibrated on the sample (``Calibration``)
     min_het_permille: int = 120  # alternate fragments of all that support an allele
     min_edge: float = 4.0  # bp
 

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, candidates, filters, genotype, haplotypes, pileup, qc
+from . import __version__, calibration, candidates, filters, genotype, haplotypes, pileup, qc
 from .backend import Backend, select
-from .calibration import GapCalibration
 from .config import Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
@@ -97,14 +96,11 @@ class Run:
         return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])
 
     def _call(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> list[Call]:
-        if self.regions is not None and not self.regions.overlaps(
-            self.source.header.names[tile.tid], tile.start, tile.stop
-        ):
+        contig = self.source.header.names[tile.tid]
+        if self.regions is not None and not self.regions.overlaps(contig, tile.start, tile.stop):
             return []
         settings = self.settings
-        reads = pileup.tile_reads(
-            batch, tile, origin, bases, settings.batching.halo, settings.filters, self.backend
-        )
+        reads = self._tile_reads(batch, tile, origin, bases)
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
         found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping)
@@ -116,6 +112,36 @@ class Run:
         ]
         calls.sort(key=lambda call: (call.position, call.ref, call.alts))
         return [filters.annotate(call, settings.filtering) for call in calls]
+
+    def _tile_reads(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> pileup.TileReads:
+        halo, kept = self.settings.batching.halo, self.settings.filters
+        return pileup.tile_reads(batch, tile, origin, bases, halo, kept, self.backend)
+
+    def calibrate(self, batcher: Batcher) -> Iterator[Batch]:
+        """Fit what differs between samples on the first reads; the batches, from the first one on."""
+        settings = self.settings
+        fit = calibration.SampleFit(
+            self.source.header, self.reference, self.backend, settings.filters, settings.calibration
+        )
+        self.gaps = fit.gap_costs(batcher)
+        odds = [odds for batch in fit.held for tile in batch.tiles for odds in self._artifact_odds(fit, batch, tile)]
+        threshold = calibration.artifact_threshold(odds, settings.calibration)
+        log.info("systematic errors of one strand: sites above odds of %s phred are filtered", threshold)
+        self.settings = replace(settings, filtering=replace(settings.filtering, max_artifact=threshold))
+        return fit.again()
+
+    def _artifact_odds(self, fit: calibration.SampleFit, batch: Batch, tile: Tile) -> Iterator[float]:
+        stop = fit.looked_at(tile.tid, tile.start, tile.stop)
+        if stop <= tile.start:
+            return
+        reads = self._tile_reads(batch, tile, *self._stretch(self.source.header.names[tile.tid], tile))
+        evidence = pileup.evidence(reads)
+        events = pileup.events(reads, evidence)
+        found = candidates.find(reads, evidence, events, self.settings.candidates, self.settings.genotyping)
+        sites = pileup.gather_sites(reads, found.snv_positions[found.snv_positions < stop])
+        for call in genotype.call_snvs(reads, sites, self.settings.genotyping):
+            if 0 in call.genotype and call.qual >= self.settings.calibration.min_qual:
+                yield filters.artifact_odds(call.strands[0], call.strands[1])
 
 
 def call(
@@ -250,14 +276,15 @@ def run_sample(
 ) -> CallResult:
     """Stream the sample through the stages and publish the outputs."""
     header = run.source.header
+    batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
+    batches = run.calibrate(batcher)
     writer = VcfWriter(
         folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering
     )
-    batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
     accumulators: list[qc.SampleQc] = []
     counts = {"reads": 0, "variants": 0, "passed": 0}
     try:
-        for piece in process_all(run, batcher, accumulators, workers, pool):
+        for piece in process_all(run, batches, accumulators, workers, pool):
             writer.write(piece.text)
             counts["variants"] += len(piece.calls)
             counts["passed"] += sum(not call.filters for _, call in piece.calls)
@@ -270,6 +297,7 @@ def run_sample(
     counts["reads"] = batcher.records_kept
     writer.close()
     total = qc.SampleQc.merged(accumulators, header.contigs())
+    total.fill_gaps(run.reference, run.regions)
     qc.write(total, folder.folder, name)
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts)
@@ -277,17 +305,13 @@ def run_sample(
 
 def process_all(
     run: Run,
-    batcher: Batcher,
+    batches: Iterator[Batch],
     accumulators: list[qc.SampleQc],
     workers: int,
     pool: ThreadPoolExecutor | None,
 ) -> Iterator[Piece]:
     """Results of all batches in genome order; at most ``workers`` batches beside the one that is being read."""
     contigs = run.source.header.contigs()
-    calibration = GapCalibration(
-        run.source.header, run.reference, run.backend, run.settings.filters, run.settings.calibration
-    )
-    run.gaps, batches = calibration.fit(batcher)
     if pool is None:
         accumulators.append(qc.SampleQc(contigs, run.backend))
         for batch in batches:

@@ -115,7 +115,7 @@ def artifact_odds(reference: tuple[int, int], alternate: tuple[int, int]) -> flo
 
 def strand_biased(call: Call, settings: Filtering) -> bool:
     """True where a systematic error of one strand is the better explanation of a heterozygous call."""
-    return 0 in call.genotype and float(str(call.info["SAO"])) > settings.max_artifact
+    return call.is_snv and 0 in call.genotype and float(str(call.info["SAO"])) > settings.max_artifact
 
 
 def unbalanced(call: Call, settings: Filtering) -> bool:

@@ -337,6 +337,29 @@ def not_bam(folder: Path) -> Case:
     return _with_bytes(folder, lambda data: b"@HD\tVN:1.6\n" * 10)
 
 
+def damaged_header(folder: Path) -> Case:
+    """A contig name in the BAM's header is longer than it says."""
+    header = encode_header(CONTIGS)
+    at = header.rindex(b"chr1\0") - 4
+    damaged = header[:at] + struct.pack("<i", 4) + header[at + 4 :]
+    return _with_bytes(folder, lambda _: bgzf(damaged + b"".join(map(encode_record, good_reads()))))
+
+
+def cut_in_header(folder: Path) -> Case:
+    """A BAM that ends inside its header, and yet with the end-of-file block."""
+    return _with_bytes(folder, lambda _: bgzf(encode_header(CONTIGS)[:-20]))
+
+
+def mutated(folder: Path, seed: int) -> Case:
+    """Random bytes of the records, mostly of their fixed fields, are others; every block is whole."""
+    chance = random.Random(seed)
+    records = [bytearray(encode_record(read)) for read in good_reads()[:60]]
+    for record in chance.sample(records, chance.randint(1, 4)):
+        at = chance.randrange(48 if chance.random() < 0.7 else len(record))
+        record[at] = chance.choice([0, 127, 128, 255, chance.randrange(256), record[at] ^ 1])
+    return _with_records(folder, [bytes(record) for record in records])
+
+
 def wrong_block_size(folder: Path) -> Case:
     """A record whose block_size is smaller than its fields."""
     return _replace_one(folder, lambda read: encode_record(read, block_size=40))

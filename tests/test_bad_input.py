@@ -16,10 +16,14 @@ from typing import NamedTuple
 
 import pytest
 
+import gpucall
 from gpucall import cli
+from gpucall.errors import GpucallError, InputError, ReferenceMismatch
 from tests import fixtures
 from tests.conftest import ROOT
 from tests.fixtures import Case
+
+HOSTILE_FILES = 40
 
 
 class Expected(NamedTuple):
@@ -37,6 +41,8 @@ EXPECTED: dict[Callable[[Path], Case], Expected] = {
     fixtures.cut_between_blocks_with_eof: Expected(10, "reads.bam", "ends inside a record"),
     fixtures.flipped_byte: Expected(10, "reads.bam", "CRC"),
     fixtures.not_bam: Expected(10, "reads.bam", "neither BAM nor CRAM"),
+    fixtures.damaged_header: Expected(10, "reads.bam", "damaged BAM header: the name of contig 1"),
+    fixtures.cut_in_header: Expected(10, "reads.bam", "ends inside its header"),
     fixtures.wrong_block_size: Expected(10, "reads.bam", "block_size"),
     fixtures.huge_block_size: Expected(10, "reads.bam", "block_size"),
     fixtures.cigar_mismatch: Expected(10, "reads.bam", "CIGAR does not match"),
@@ -147,6 +153,30 @@ def test_the_good_files_that_the_bad_ones_are_made_from_run(
 def vcf_rows(path: Path) -> list[list[str]]:
     text = b"".join(block for _, block in fixtures.split_bgzf(path.read_bytes())).decode()
     return [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+
+
+def refusal(case: Case, out: Path, threads: int) -> GpucallError | None:
+    """Why the library does not call this sample; None: it does."""
+    try:
+        gpucall.call(case.reads, case.reference, out, device="cpu", threads=threads)
+    except GpucallError as error:
+        return error
+    return None
+
+
+def test_a_hostile_bam_is_called_or_refused_but_never_crashes(tmp_path: Path) -> None:
+    refused = 0
+    for seed in range(HOSTILE_FILES):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        error = refusal(fixtures.mutated(folder, seed), folder / "out", threads=1 + seed % 2)
+        assert (folder / "out").exists() == (error is None)
+        if error is not None:
+            refused += 1
+            assert isinstance(error, InputError | ReferenceMismatch)
+            assert str(folder) in str(error)
+            assert str(error).isprintable(), seed
+    assert HOSTILE_FILES // 4 < refused < HOSTILE_FILES
 
 
 def test_an_error_leaves_earlier_results_as_they_were(

@@ -175,7 +175,8 @@ def parse_header(data: bytes) -> tuple[Header, int] | None:
         if l_text < 0 or n_ref < 0:
             raise ValueError(f"{l_text} bytes of text and {n_ref} contigs")
         at += 4
-        names, lengths = [], []
+        names: list[str] = []
+        lengths: list[int] = []
         for _ in range(n_ref):
             (l_name,) = struct.unpack_from("<i", data, at)
             name = data[at + 4 : at + 4 + max(0, l_name)]

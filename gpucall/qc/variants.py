@@ -8,42 +8,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 LONGEST_INDEL = 49  # bp; GA4GH: short insertions and deletions are those below 50
 TRANSITIONS = frozenset({"AG", "GA", "CT", "TC"})
 BASES = frozenset("ACGT")
 
 
-class AlleleKind(NamedTuple):
-    """What an alternate allele is: 'snp', 'indel' or 'other', and by how much it is longer than the reference."""
-
-    kind: str
-    length: int = 0
+SNP, INDEL, OTHER = "snp", "indel", "other"
 
 
-SNP, OTHER = AlleleKind("snp", 1), AlleleKind("other")
-
-
-def allele_kind(ref: str, alt: str) -> AlleleKind:
-    """The kind of one alternate allele, by the rules of htslib 1.16 (``bcf_set_variant_type``)."""
+def allele_kind(ref: str, alt: str) -> str:
+    """Whether an alternate allele is a SNP, an indel or something else (htslib 1.16, ``bcf_set_variant_type``)."""
     if alt in ("*", ".", ref) or alt[0] in "<[]" or alt[-1] in "[]":
         return OTHER
     if len(ref) == 1 and len(alt) == 1:
         return SNP
     ref, alt = ref.upper(), alt.upper()
     start = shared_start(ref, alt)
-    ref_rest, alt_rest = ref[start:], alt[start:]
-    if not ref_rest or not alt_rest:
-        return AlleleKind("indel", len(alt) - len(ref)) if ref_rest or alt_rest else OTHER
+    ref, alt = ref[start:], alt[start:]
+    if not ref or not alt:
+        return INDEL if ref or alt else OTHER
     # Of what is left, shared ends are cut, but a base of either allele stays.
-    end = min(shared_start(ref_rest[::-1], alt_rest[::-1]), len(ref_rest) - 1, len(alt_rest) - 1)
-    ref_rest, alt_rest = ref_rest[: len(ref_rest) - end], alt_rest[: len(alt_rest) - end]
-    if len(ref_rest) == 1 and len(alt_rest) == 1:
+    end = min(shared_start(ref[::-1], alt[::-1]), len(ref) - 1, len(alt) - 1)
+    ref, alt = ref[: len(ref) - end], alt[: len(alt) - end]
+    if len(ref) == 1 and len(alt) == 1:
         return SNP
-    if (len(ref_rest) == 1 or len(alt_rest) == 1) and ref_rest[-1] == alt_rest[-1]:
-        return AlleleKind("indel", len(alt_rest) - len(ref_rest))
-    return OTHER
+    return INDEL if min(len(ref), len(alt)) == 1 and ref[-1] == alt[-1] else OTHER
+
+
+def length_changes(ref: str, alts: Sequence[str]) -> list[int]:
+    """By how much alleles are longer than the reference, short ones only (bcftools' ILEN)."""
+    changes = [len(alt) - len(ref) for alt in alts if alt[0] != "<"]
+    return [change for change in changes if change and abs(change) <= LONGEST_INDEL]
 
 
 def shared_start(a: str, b: str) -> int:
@@ -73,12 +69,12 @@ class VariantCounts:
         if SNP in kinds:
             self.counts["snv"] += 1
             self.counts[f"snv {zygosity}"] += 1
-            self._count_changes(ref, [alt for alt, kind in zip(alts, kinds, strict=True) if kind is SNP])
-        lengths = [length for kind, length in kinds if kind == "indel" and abs(length) <= LONGEST_INDEL]
-        if lengths:
+            self._count_changes(ref, [alt for alt, kind in zip(alts, kinds, strict=True) if kind == SNP])
+        changes = length_changes(ref, alts) if INDEL in kinds else []
+        if changes:
             self.counts[f"indel {zygosity}"] += 1
-            self.counts["insertion"] += any(length > 0 for length in lengths)
-            self.counts["deletion"] += any(length < 0 for length in lengths)
+            self.counts["insertion"] += max(changes) > 0
+            self.counts["deletion"] += min(changes) < 0
 
     def merge(self, other: VariantCounts) -> None:
         """Add what another worker counted."""

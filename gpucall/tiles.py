@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
@@ -138,7 +138,7 @@ def other_naming(name: str) -> str:
     return "chrM" if name == "MT" else "chr" + name
 
 
-def read_bed(path: str | Path, contigs: Mapping[str, int]) -> Intervals:
+def read_bed(path: str | PathLike[str], contigs: Mapping[str, int]) -> Intervals:
     """Read a BED file, plain or gzipped (0-based half-open; columns after the third are ignored).
 
     ``InputError`` naming file and line for a missing file, an unknown contig, an interval outside its contig or
@@ -150,7 +150,7 @@ def read_bed(path: str | Path, contigs: Mapping[str, int]) -> Intervals:
     return intervals
 
 
-def _bed_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+def _bed_lines(path: str | PathLike[str]) -> Iterator[tuple[int, str]]:
     """Line numbers (from 1) and lines that hold intervals."""
     try:
         with open(path, "rb") as peek:
@@ -165,7 +165,7 @@ def _bed_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path}: cannot read BED: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _parse_bed_line(path: str | Path, number: int, line: str, contigs: Mapping[str, int]) -> Span:
+def _parse_bed_line(path: str | PathLike[str], number: int, line: str, contigs: Mapping[str, int]) -> Span:
     where = f"{path}, line {number}"
     columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 
@@ -36,7 +37,7 @@ class Reference:
         (``TruncatedInput``), or has a stale or damaged index (``IndexProblem``).
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._md5: dict[str, str] = {}
         with tempfile.TemporaryDirectory(prefix="gpucall-fai-") as temporary:
@@ -99,7 +100,7 @@ class Reference:
 def check_header(
     reference: Reference,
     header_contigs: Iterable[HeaderContig],
-    reads_path: str | Path,
+    reads_path: str | PathLike[str],
     needed: Collection[str] | None = None,
 ) -> None:
     """Check that reads aligned to ``header_contigs`` (name, length, M5 or None) belong to ``reference``.

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -281,10 +282,9 @@ def _with_bytes(folder: Path, change: Callable[[bytes], bytes]) -> Case:
 
 
 def _replace_one(folder: Path, change: Callable[[Read], Read | bytes]) -> Case:
-    reads: list[Read | bytes] = list(good_reads())
+    reads = good_reads()
     middle = len(reads) // 2
-    reads[middle] = change(reads[middle])  # type: ignore[arg-type]
-    return _with_records(folder, reads)
+    return _with_records(folder, [*reads[:middle], change(reads[middle]), *reads[middle + 1 :]])
 
 
 def overlapping_pairs(folder: Path) -> Case:
@@ -389,7 +389,7 @@ def unknown_contig_number(folder: Path) -> Case:
 
 def unsorted(folder: Path) -> Case:
     """Reads by name."""
-    return _with_records(folder, sorted(good_reads(), key=lambda read: read.name))
+    return _with_records(folder, sorted(good_reads(), key=attrgetter("name")))
 
 
 def empty(folder: Path) -> Case:

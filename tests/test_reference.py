@@ -114,7 +114,7 @@ def test_a_stale_fai_is_found_by_content(fasta: Path, how: str) -> None:
     assert "samtools faidx" in str(error.value)
 
 
-def cut(count: int) -> Callable[[Path], None]:
+def cut(count: int) -> Callable[[Path], object]:
     return lambda fasta: fasta.write_bytes(fasta.read_bytes()[:-count])
 
 

@@ -122,7 +122,8 @@ class BgzippedRanges:
 
 
 def _read_gzi(gzi: Path) -> tuple[list[int], list[int]]:
-    table = gzi.read_bytes()
+    with _open(gzi) as file:
+        table = file.read()
     numbers = struct.unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8])
     compressed, inflated = [0, *numbers[1::2]], [0, *numbers[2::2]]
     ascending = compressed == sorted(set(compressed)) and inflated == sorted(inflated)

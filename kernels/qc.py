@@ -105,7 +105,7 @@ def inserts_cuda(n: int, records: Records, first: int, inserts: Any) -> None:
 @shared
 def is_quality(value: Any, floor: Any) -> Any:
     """1 where a base quality byte is ``floor`` or more; 128 and up is none (0xff: not stored)."""
-    return np.int32(np.uint8(value - np.uint8(floor)) < np.uint8(128 - floor))
+    return np.int32(value >= np.uint8(floor)) & np.int32(value < np.uint8(128))
 
 
 @shared

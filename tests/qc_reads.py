@@ -157,7 +157,7 @@ def stream_reads(folder: Path, reads: Sequence[Read], genome: Mapping[str, str] 
 
 def as_bytes(text: str) -> NDArray[np.uint8]:
     """ASCII as an array."""
-    return np.frombuffer(text.encode(), dtype=np.uint8)
+    return np.array(bytearray(text.encode()), dtype=np.uint8)
 
 
 class Genome:

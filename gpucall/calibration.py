@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .backend import Backend
 from .config import Calibration, Filters
+from .genotype import Call
 from .io.alignments import Header
 from .io.reference import Reference
 from .kernels import calibrate as kernel
@@ -125,6 +126,19 @@ class SampleFit:
         table = fit_phreds(self.counts(), default_gap_phreds(), self.settings.weight)
         log.debug("gap costs of homopolymers of 6, 10 and 14 bp: %s phred", np.round(table[1, [6, 10, 14]], 1))
         return np.round(table * SCALE).astype(np.int32)
+
+
+def apart(calls: list[tuple[int, Call]], settings: Calibration) -> Iterator[Call]:
+    """Sure calls with no other call near by: where calls crowd, reads are misplaced, which has its own filters.
+
+    ``calls`` come with their contigs, in genome order.
+    """
+    for before, (tid, call), after in zip([None, *calls], calls, [*calls[1:], None], strict=False):
+        near = [other for other in (before, after) if other is not None and other[0] == tid]
+        if call.qual >= settings.min_qual and all(
+            abs(other.position - call.position) > settings.apart for _, other in near
+        ):
+            yield call
 
 
 def artifact_threshold(odds: list[float], settings: Calibration) -> float:

@@ -74,7 +74,8 @@ def find(
     indels = list(indel_alleles(reads, events, depth, settings))
     alone: list[int] = []
     windows = []
-    for group in cluster(sorted(snvs + indels), settings):
+    spans = [(allele, allele.stop + right_shift(reads, allele)) for allele in sorted(snvs + indels)]
+    for group in cluster(spans, settings):
         if all(allele.is_snv for allele in group):
             alone.extend({allele.position for allele in group})
         else:
@@ -133,27 +134,30 @@ def inserted_bases(reads: TileReads, events: Events, event: int) -> bytes:
     return bytes(np.frombuffer(b"NACNGNNNTNNNNNNN", dtype=np.uint8)[nibbles])
 
 
-def cluster(alleles: list[Allele], settings: Candidates) -> Iterator[list[Allele]]:
-    """Alleles with at most ``join`` bp between neighbours; a chain that grows too long is cut at aligned positions."""
-    chain: list[Allele] = []
+def cluster(spans: list[tuple[Allele, int]], settings: Candidates) -> Iterator[list[Allele]]:
+    """Alleles with at most ``join`` bp between neighbours; each comes with the end of the repeat that it lies in.
+
+    A chain that grows too long is cut at aligned positions, so that where tiles end does not matter.
+    """
+    chain: list[tuple[Allele, int]] = []
     reach = 0
-    for allele in alleles:
+    for allele, stop in spans:
         if chain and allele.position - reach > settings.join:
             yield from cut_chain(chain, settings)
             chain = []
-        chain.append(allele)
-        reach = max(reach, allele.stop) if len(chain) > 1 else allele.stop
+        reach = max(reach, stop) if chain else stop
+        chain.append((allele, stop))
     if chain:
         yield from cut_chain(chain, settings)
 
 
-def cut_chain(chain: list[Allele], settings: Candidates) -> Iterator[list[Allele]]:
-    """The chain whole, or, where it is too long, in pieces by aligned bins: where tiles end does not matter."""
-    if max(allele.stop for allele in chain) - chain[0].position <= settings.longest_chain:
-        yield chain
+def cut_chain(chain: list[tuple[Allele, int]], settings: Candidates) -> Iterator[list[Allele]]:
+    """The chain whole, or, where it is too long, in pieces by aligned bins."""
+    if max(stop for _, stop in chain) - chain[0][0].position <= settings.longest_chain:
+        yield [allele for allele, _ in chain]
         return
     bins: dict[int, list[Allele]] = {}
-    for allele in chain:
+    for allele, _ in chain:
         bins.setdefault(allele.position // settings.chain_bin, []).append(allele)
     yield from bins.values()
 

@@ -37,7 +37,8 @@ class Calibration:
     weight: float = 30.0  # reads that the default counts for
     margin: int = 2500  # bp before the last of these reads that are left out, since a batch may not own them
     min_qual: int = 20  # phred; weaker sites say nothing of systematic errors
-    sure_artifact: float = 25.0  # phred, odds of a site that surely is a systematic error
+    apart: int = 200  # bp without another call on either side
+    sure_artifact: float = 32.0  # phred, odds of a site that surely is a systematic error
     threshold_range: tuple[float, float] = (4.0, 40.0)  # phred, for ``Filtering.max_artifact``
 
 
@@ -85,6 +86,7 @@ class Filtering:
     """When a call is doubted; each reason is a FILTER of the VCF."""
 
     pass_qual: int = 8  # phred
+    pass_indel_qual: int = 10  # phred
     min_gq: int = 0  # phred
     min_mapq: int = 25  # phred
     max_artifact: float = 20.0  # phred; calibrated on the sample (``Calibration``)

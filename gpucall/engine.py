@@ -124,24 +124,31 @@ class Run:
             self.source.header, self.reference, self.backend, settings.filters, settings.calibration
         )
         self.gaps = fit.gap_costs(batcher)
-        odds = [odds for batch in fit.held for tile in batch.tiles for odds in self._artifact_odds(fit, batch, tile)]
+        sites = [site for batch in fit.held for tile in batch.tiles for site in self._first_calls(fit, batch, tile)]
+        odds = [
+            filters.artifact_odds(call.strands[0], call.strands[1])
+            for call in calibration.apart(sites, settings.calibration)
+            if 0 in call.genotype
+        ]
         threshold = calibration.artifact_threshold(odds, settings.calibration)
         log.info("systematic errors of one strand: sites above odds of %s phred are filtered", threshold)
         self.settings = replace(settings, filtering=replace(settings.filtering, max_artifact=threshold))
         return fit.again()
 
-    def _artifact_odds(self, fit: calibration.SampleFit, batch: Batch, tile: Tile) -> Iterator[float]:
+    def _first_calls(self, fit: calibration.SampleFit, batch: Batch, tile: Tile) -> Iterator[tuple[int, Call]]:
+        """SNVs outside of windows, with their contigs, in the part of the genome that the sample is fitted on."""
         stop = fit.looked_at(tile.tid, tile.start, tile.stop)
         if stop <= tile.start:
             return
+        settings = self.settings
         reads = self._tile_reads(batch, tile, *self._stretch(self.source.header.names[tile.tid], tile))
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
-        found = candidates.find(reads, evidence, events, self.settings.candidates, self.settings.genotyping)
-        sites = pileup.gather_sites(reads, found.snv_positions[found.snv_positions < stop])
-        for call in genotype.call_snvs(reads, sites, self.settings.genotyping):
-            if 0 in call.genotype and call.qual >= self.settings.calibration.min_qual:
-                yield filters.artifact_odds(call.strands[0], call.strands[1])
+        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping)
+        sites = pileup.gather_sites(reads, found.snv_positions)
+        for call in genotype.call_snvs(reads, sites, settings.genotyping):
+            if call.position < stop:
+                yield tile.tid, call
 
 
 def call(

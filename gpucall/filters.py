@@ -8,7 +8,7 @@ from .config import Filtering
 from .genotype import Call
 
 DESCRIPTIONS = {
-    "LowQual": "QUAL below {pass_qual}",
+    "LowQual": "QUAL below {pass_qual}, for indels {pass_indel_qual}",
     "LowGQ": "genotype quality below {min_gq}",
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
     "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",
@@ -69,7 +69,7 @@ def annotate(call: Call, settings: Filtering) -> Call:
 def reasons(call: Call, settings: Filtering) -> list[str]:
     """Filters that the call fails."""
     failed = []
-    if call.qual < settings.pass_qual:
+    if call.qual < (settings.pass_qual if call.is_snv else settings.pass_indel_qual):
         failed.append("LowQual")
     if call.gq < settings.min_gq:
         failed.append("LowGQ")

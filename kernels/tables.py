@@ -67,11 +67,13 @@ def indel_priors() -> NDArray[np.int32]:
     """int32[7, 33]: cost of a heterozygous indel of one unit, by unit length and repeats in the reference.
 
     1e-4 outside repeats; in them mutation rates grow by orders of magnitude (Montgomery et al. 2013,
-    10.1101/gr.148718.112). The curves are ours, drawn in powers of ten (docs/methods.md, 'Priors').
+    10.1101/gr.148718.112). Drawn through the shares of repeats that carry an indel in one person, halved for either
+    direction (docs/methods.md, 'Priors').
     """
     table = np.full((7, 33), 40.0)
-    table[1] = _through([(4, 40), (6, 36), (8, 29), (10, 24), (12, 20), (16, 16)])
-    table[2] = _through([(2, 40), (3, 37), (5, 29), (8, 20), (11, 16)])
-    for unit in (3, 4, 5, 6):
-        table[unit] = _through([(2, 39), (3, 35), (5, 27), (8, 18), (10, 16)])
+    table[1] = _through([(3, 40), (4, 36), (5, 33), (6, 27), (8, 21), (10, 18), (13, 15), (16, 13), (20, 11)])
+    table[2] = _through([(2, 40), (3, 33), (4, 24), (5, 19), (7, 16), (9, 13), (11, 9), (14, 7)])
+    table[3] = _through([(2, 40), (3, 34), (4, 22), (6, 17), (9, 13), (12, 9)])
+    for unit in (4, 5, 6):
+        table[unit] = _through([(2, 38), (3, 23), (4, 18), (6, 14), (9, 10), (12, 8)])
     return np.round(table * SCALE).astype(np.int32)

@@ -116,7 +116,8 @@ def indel_alleles(
     firsts = np.flatnonzero(new_allele)
     support = np.add.reduceat(new_fragment.astype(np.int64), firsts)
     at = columns[0][firsts]
-    enough = (support >= settings.min_support) & (support * 1000 >= depth[at] * settings.min_indel_permille)
+    enough = (support >= settings.min_support) | (depth[at] <= settings.shallow)
+    enough &= support * 1000 >= depth[at] * settings.min_indel_permille
     for first, fragments in zip(order[firsts[enough]].tolist(), support[enough].tolist(), strict=True):
         length = int(events.length[first])
         inserted = inserted_bases(reads, events, first) if length > 0 else b""
@@ -169,10 +170,10 @@ def make_window(reads: TileReads, group: list[Allele], settings: Candidates, pri
     core_start = min(allele.position for allele in group) - 1
     shifts = [right_shift(reads, allele) for allele in kept]
     core_stop = max(allele.stop + shift for allele, shift in zip(kept, shifts, strict=True))
-    start = core_start - settings.flank
-    start = max(start - anchor_distance(reads.bases[: max(start - reads.origin, 0)][::-1], settings), reads.origin)
-    stop = core_stop + settings.flank
-    stop = min(stop + anchor_distance(reads.bases[stop - reads.origin :], settings), reads.origin + len(reads.bases))
+    low, high = core_start - settings.flank - reads.origin, core_stop + settings.flank - reads.origin
+    low = max(low - anchor_distance(reads.bases[: low + settings.anchor][::-1], settings), 0)
+    high = min(high + anchor_distance(reads.bases[high - settings.anchor :], settings), len(reads.bases))
+    start, stop = low + reads.origin, high + reads.origin
     costs = [allele_prior(reads, allele, shift, priors) for allele, shift in zip(kept, shifts, strict=True)]
     return Window(kept, core_start, core_stop, start, stop, costs)
 
@@ -198,18 +199,19 @@ def smallest_unit(bases: bytes) -> int:
     return next(unit for unit in range(1, len(bases) + 1) if bases[:unit] * (len(bases) // unit) == bases)
 
 
-def anchor_distance(outside: NDArray[np.uint8], settings: Candidates) -> int:
-    """How far a window must grow into the bases ``outside`` (nearest first) until it ends in a stretch that no short
-    repeat makes ambiguous.
+def anchor_distance(outward: NDArray[np.uint8], settings: Candidates) -> int:
+    """How far a window must grow until its last ``anchor`` bases are no short repeat, which could be read shifted.
+
+    ``outward`` are its last bases and those beyond, in the direction of growth.
     """
     size = settings.anchor
     for distance in range(0, settings.longest_anchor, 4):
-        stretch = outside[distance : distance + size]
+        stretch = outward[distance : distance + size]
         if len(stretch) < size:
+            break
+        if all(np.count_nonzero(stretch[unit:] != stretch[:-unit]) > 3 for unit in range(1, 7)):
             return distance
-        if all(np.count_nonzero(stretch[unit:] != stretch[:-unit]) > 1 for unit in range(1, 7)):
-            return distance + size if distance else 0
-    return settings.longest_anchor
+    return min(settings.longest_anchor, max(len(outward) - size, 0))
 
 
 def right_shift(reads: TileReads, allele: Allele) -> int:

@@ -47,6 +47,7 @@ class Candidates:
     """When evidence becomes a candidate allele, and which candidates are weighed together."""
 
     min_support: int = 2  # reads with the base; fragments with the indel
+    shallow: int = 12  # depth up to which one fragment makes an indel a candidate
     min_quality_sum: int = 30  # phred, over the reads with the base
     min_snv_permille: int = 80  # of the depth
     min_indel_permille: int = 80  # of the depth
@@ -86,7 +87,8 @@ class Filtering:
     """When a call is doubted; each reason is a FILTER of the VCF."""
 
     pass_qual: int = 8  # phred
-    pass_indel_qual: int = 10  # phred
+    pass_indel_quals: tuple[int, int] = (5, 10)  # phred, range of depth over 2.5
+    max_indel_artifact: float = 25.0  # phred
     min_gq: int = 0  # phred
     min_mapq: int = 25  # phred
     max_artifact: float = 20.0  # phred; calibrated on the sample (``Calibration``)

@@ -8,7 +8,7 @@ from .config import Filtering
 from .genotype import Call
 
 DESCRIPTIONS = {
-    "LowQual": "QUAL below {pass_qual}, for indels {pass_indel_qual}",
+    "LowQual": "QUAL below {pass_qual}; for indels below depth/2.5, at least {pass_indel_quals[0]} and at most {pass_indel_quals[1]}",
     "LowGQ": "genotype quality below {min_gq}",
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
     "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",
@@ -69,11 +69,11 @@ def annotate(call: Call, settings: Filtering) -> Call:
 def reasons(call: Call, settings: Filtering) -> list[str]:
     """Filters that the call fails."""
     failed = []
-    if call.qual < (settings.pass_qual if call.is_snv else settings.pass_indel_qual):
+    if call.qual < lowest_qual(call, settings):
         failed.append("LowQual")
     if call.gq < settings.min_gq:
         failed.append("LowGQ")
-    if call.mapq < settings.min_mapq:
+    if sum(call.counts[1:]) and call.mapq < settings.min_mapq:
         failed.append("LowMQ")
     if strand_biased(call, settings):
         failed.append("StrandBias")
@@ -82,6 +82,14 @@ def reasons(call: Call, settings: Filtering) -> list[str]:
     if 0 <= call.edge < settings.min_edge:
         failed.append("ReadEnd")
     return failed
+
+
+def lowest_qual(call: Call, settings: Filtering) -> float:
+    """QUAL that a call must have; an indel's grows with the depth, as the noise in repeats does."""
+    if call.is_snv:
+        return settings.pass_qual
+    low, high = settings.pass_indel_quals
+    return min(max(call.depth / 2.5, low), high)
 
 
 def log_binomial(k: int, n: int, p: float) -> float:
@@ -115,10 +123,11 @@ def artifact_odds(reference: tuple[int, int], alternate: tuple[int, int]) -> flo
 
 def strand_biased(call: Call, settings: Filtering) -> bool:
     """True where a systematic error of one strand is the better explanation of a heterozygous call."""
-    return call.is_snv and 0 in call.genotype and float(str(call.info["SAO"])) > settings.max_artifact
+    highest = settings.max_artifact if call.is_snv else max(settings.max_artifact, settings.max_indel_artifact)
+    return 0 in call.genotype and float(str(call.info["SAO"])) > highest
 
 
 def unbalanced(call: Call, settings: Filtering) -> bool:
     """True where too few fragments show the alternates of a heterozygous call."""
     total = sum(call.counts)
-    return total > 0 and sum(call.counts[1:]) * 1000 < settings.min_het_permille * total
+    return sum(call.counts[1:]) > 0 and sum(call.counts[1:]) * 1000 < settings.min_het_permille * total

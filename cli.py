@@ -158,6 +158,33 @@ def call(
         typer.echo(_describe(result))
 
 
+@app.command(short_help="Simulate a genome with known truth, call it, score it.")
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for all files.")] = Path("gpucall-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another genome.")] = 1,
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Simulate a small diploid genome and its reads, call them, and compare the calls with the truth.
+
+    \b
+    Example:
+      gpucall demo --out demo
+
+    Prints recall and precision of SNVs and indels, and where the files are. Needs no input and no network.
+    """
+    from gpucall import demo as library
+    from gpucall import progress
+
+    _show_log(quiet, verbose)
+    with progress.reporter("demo", quiet=quiet) as report:
+        result = library.run(out, seed=seed, device=device.value, threads=threads, progress=report)
+    if not quiet:
+        typer.echo(library.to_text(result))
+
+
 @app.command(short_help="Say what this machine can do.")
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the same as JSON.")] = False,

@@ -81,6 +81,20 @@ def test_quiet_prints_nothing(engine_call: list[Any], capfd: pytest.CaptureFixtu
     assert capfd.readouterr() == ("", "")
 
 
+def test_demo_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from gpucall import demo
+
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    monkeypatch.setattr(demo, "run", lambda *args, **kwargs: calls.append((args, kwargs)))
+    monkeypatch.setattr(demo, "to_text", lambda result: "the table")
+    assert cli.main(["demo", "--out", "there", "--seed", "7", "--device", "cpu", "--threads", "2"]) == 0
+    [(args, kwargs)] = calls
+    assert args == (Path("there"),)
+    assert callable(kwargs.pop("progress"))
+    assert kwargs == {"seed": 7, "device": "cpu", "threads": 2}
+    assert capsys.readouterr().out == "the table\n"
+
+
 CALL = ["call", "-r", "r.fa", "-o", "o", "s.bam"]
 
 

@@ -8,6 +8,8 @@ the number of items.
 from __future__ import annotations
 
 import importlib
+import threading
+import warnings
 from functools import cache
 from typing import Any
 
@@ -57,13 +59,17 @@ class SimulatorBackend(CpuBackend):
     """CUDA kernels as plain Python, thread by thread, over NumPy arrays (``NUMBA_ENABLE_CUDASIM=1``)."""
 
     name = "cuda"
-    block = 16
+    block = 64
+    _one_launch = threading.Lock()  # the simulator keeps a launch's grid in globals of the kernel's module
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Hashes are meant to wrap. The simulator's threads do not inherit numpy.errstate.
+        warnings.filterwarnings("ignore", "overflow encountered in scalar", RuntimeWarning, r"gpucall\.kernels\.")
 
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
-        import numpy
-
         if items > 0:
-            with numpy.errstate(over="ignore"):
+            with self._one_launch:
                 _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *arguments)
 
     def describe(self) -> str:
@@ -82,20 +88,15 @@ class CudaBackend:
 
         self.xp: Any = cupy
         self._cuda: Any = cuda
+        cupy.cuda.set_allocator(self._allocate)
 
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
-        if items == 0:
-            return
-        handles = [_map_arrays(self._cuda.as_cuda_array, argument) for argument in arguments]
-        _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
+        if items > 0:
+            handles = [_map_arrays(self._handle, argument) for argument in arguments]
+            _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
 
     def upload(self, value: Any) -> Any:
-        try:
-            return _map_arrays(self.xp.asarray, value)
-        except self.xp.cuda.memory.OutOfMemoryError as error:
-            raise DeviceMemoryError(
-                f"GPU memory is exhausted while copying a batch to the card ({error}); lower --memory or free the card"
-            ) from error
+        return _map_arrays(self.xp.asarray, value)
 
     def download(self, value: Any) -> Any:
         return _map_arrays(self.xp.asnumpy, value)
@@ -103,6 +104,18 @@ class CudaBackend:
     def describe(self) -> str:
         device = self._cuda.get_current_device()
         return device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+
+    def _handle(self, array: Any) -> Any:
+        """The array as numba's. CuPy and numba both work on the default stream, so there is nothing to wait for."""
+        return self._cuda.as_cuda_array(array, sync=False)
+
+    def _allocate(self, size: int) -> Any:
+        """Every allocation of CuPy: from its pool, or an error that says what to do."""
+        try:
+            return self.xp.get_default_memory_pool().malloc(size)
+        except self.xp.cuda.memory.OutOfMemoryError as error:
+            reason = " ".join(str(error).split())
+            raise DeviceMemoryError(f"GPU memory is exhausted ({reason}); lower --memory or free the card") from error
 
 
 Backend = CpuBackend | SimulatorBackend | CudaBackend

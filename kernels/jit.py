@@ -50,6 +50,8 @@ def use_cache_folder() -> None:
 
 
 use_cache_folder()
+# Small launches are usual here: a tile with few variants has few windows.
+os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
 
 from numba import njit  # noqa: E402  (the cache folder is read when numba is imported)
 from numba.extending import overload, register_jitable  # noqa: E402

@@ -24,6 +24,8 @@ from .kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
 from .kernels.tables import SCALE, default_gap_phreds
 from .reads import Batch
 
+DEEPEST = 4095  # reads; deeper positions are counted there
+
 log = logging.getLogger("gpucall")
 
 
@@ -39,6 +41,7 @@ class SampleFit:
         self.filters = filters
         self.settings = settings
         self.left = settings.reads
+        self._depths = np.zeros(DEEPEST + 1, dtype=np.int64)
         self.held: list[Batch] = []
         self._source: Iterator[Batch] = iter(())
         self._end: tuple[int, int] | None = None  # contig and position of the last read that was counted
@@ -105,6 +108,17 @@ class SampleFit:
         columns = [np.full(len(repeats), tid), repeats[:, 0] + start, repeats[:, 2], repeats[:, 3]]
         seen = np.stack([*columns, backend.download(spanned), backend.download(gaps)], axis=1)
         self._rows.append(seen[seen[:, 4] > 0])
+
+    def add_depth(self, depth: NDArray[np.int32]) -> None:
+        """Count positions by the number of reads over them."""
+        self._depths += np.bincount(np.minimum(depth, DEEPEST), minlength=DEEPEST + 1)
+
+    def usual_depth(self) -> float:
+        """Median depth of the positions that have reads; 0 where there are none."""
+        covered = self._depths[1:]
+        if covered.sum() == 0:
+            return 0.0
+        return float(np.searchsorted(np.cumsum(covered), covered.sum() / 2) + 1)
 
     def counts(self) -> NDArray[np.int64]:
         """int64[7, 33, 2]: reads that span a repeat of (unit, repeats), and those with a gap; variants left out."""

@@ -65,10 +65,10 @@ class Found:
 
 
 def find(
-    reads: TileReads, evidence: Evidence, events: Events, settings: Candidates, priors: Genotyping
+    reads: TileReads, evidence: Evidence, events: Events, settings: Candidates, priors: Genotyping, margin: int
 ) -> Found:
-    """Candidates whose window or position starts inside the tile."""
-    tile = reads.tile
+    """Candidates of the tile and ``margin`` bp around it."""
+    first, last = reads.tile.start - margin, reads.tile.stop + margin
     depth = reads.backend.download(evidence.depth)
     snvs = list(snv_alleles(reads, evidence, settings))
     indels = list(indel_alleles(reads, events, depth, settings))
@@ -80,10 +80,10 @@ def find(
             alone.extend({allele.position for allele in group})
         else:
             window = make_window(reads, group, settings, priors)
-            if tile.start <= window.core_start < tile.stop:
+            if first <= window.core_start < last:
                 windows.append(window)
     positions = np.array(sorted(alone), dtype=np.int64)
-    return Found(positions[(positions >= tile.start) & (positions < tile.stop)], windows)
+    return Found(positions[(positions >= first) & (positions < last)], windows)
 
 
 def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> Iterator[Allele]:

@@ -97,6 +97,20 @@ class Filtering:
 
 
 @dataclass(frozen=True, slots=True)
+class Paralogs:
+    """When heterozygous SNVs are rather the differences of a copy that the reference lacks."""
+
+    min_crowding: float = 1.2  # depth over the sample's median depth
+    highest_permille: int = 420  # share of alternate fragments; heterozygous variants are at 500
+    min_sites: int = 3  # on the same reads
+    min_linked: int = 3  # reads that show that two sites are on the same reads, or on others
+    link_reach: int = 140  # bp between two sites that single reads link
+    most_neighbours: int = 12  # sites after a site that are looked at
+    neighbourhood: int = 300  # bp on either side of a site
+    margin: int = 800  # bp around a tile in which calls are needed
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
@@ -106,4 +120,5 @@ class Settings:
     candidates: Candidates = field(default_factory=Candidates)
     haplotyping: Haplotyping = field(default_factory=Haplotyping)
     genotyping: Genotyping = field(default_factory=Genotyping)
+    paralogs: Paralogs = field(default_factory=Paralogs)
     filtering: Filtering = field(default_factory=Filtering)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, calibration, candidates, filters, genotype, haplotypes, pileup, qc
+from . import __version__, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
 from .backend import Backend, select
 from .config import Settings
 from .errors import EmptyInput, UsageError
@@ -70,6 +70,8 @@ class Run:
     regions: Intervals | None
     gaps: NDArray[np.int32] = field(default_factory=lambda: np.zeros((7, 33), dtype=np.int32))
 
+    usual_depth: float = 0.0
+
     def process(self, batch: Batch, quality: qc.SampleQc) -> Piece:
         """Quality control of a batch's new reads and owned positions, and its calls."""
         quality.add_reads(batch.device, batch.first_new, len(batch.records.pos))
@@ -77,14 +79,20 @@ class Run:
         for tile in batch.tiles:
             contig = self.source.header.names[tile.tid]
             origin, bases = self._stretch(contig, tile)
-            quality.add_depth(
-                batch.device, bases[tile.start - origin : tile.stop - origin], tile.tid, tile.start, tile.stop
-            )
+            for start, stop in self._owned(contig, tile):
+                covered = bases[start - origin : stop - origin]
+                quality.add_depth(batch.device, covered, tile.tid, start, stop, rows=(tile.row, tile.row_stop))
             calls = [call for call in self._call(batch, tile, origin, bases) if self._asked(contig, call)]
             piece.calls += [(contig, call) for call in calls]
         quality.add_variants(piece.calls)
         piece.text = "".join(record(contig, call) for contig, call in piece.calls)
         return piece
+
+    def _owned(self, contig: str, tile: Tile) -> list[tuple[int, int]]:
+        """The tile's positions, as far as they were asked for."""
+        if self.regions is None:
+            return [(tile.start, tile.stop)]
+        return [(int(start), int(stop)) for start, stop in self.regions.clip(contig, tile.start, tile.stop)]
 
     def _stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
         margin = 2 * self.settings.batching.halo
@@ -103,7 +111,8 @@ class Run:
         reads = self._tile_reads(batch, tile, origin, bases)
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
-        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping)
+        margin = settings.paralogs.margin
+        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, margin)
         sites = pileup.gather_sites(reads, found.snv_positions)
         scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
         calls = [
@@ -111,7 +120,9 @@ class Run:
             *genotype.call_windows(reads, scored, settings.genotyping),
         ]
         calls.sort(key=lambda call: (call.position, call.ref, call.alts))
-        return [filters.annotate(call, settings.filtering) for call in calls]
+        calls = [filters.annotate(call, settings.filtering) for call in calls]
+        paralogs.mark(reads, calls, self.backend.download(evidence.depth), self.usual_depth, settings.paralogs)
+        return [call for call in calls if tile.start <= call.position < tile.stop]
 
     def _tile_reads(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> pileup.TileReads:
         halo, kept = self.settings.batching.halo, self.settings.filters
@@ -125,6 +136,7 @@ class Run:
         )
         self.gaps = fit.gap_costs(batcher)
         sites = [site for batch in fit.held for tile in batch.tiles for site in self._first_calls(fit, batch, tile)]
+        self.usual_depth = fit.usual_depth()
         odds = [
             filters.artifact_odds(call.strands[0], call.strands[1])
             for call in calibration.apart(sites, settings.calibration)
@@ -144,7 +156,8 @@ class Run:
         reads = self._tile_reads(batch, tile, *self._stretch(self.source.header.names[tile.tid], tile))
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
-        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping)
+        fit.add_depth(self.backend.download(evidence.depth)[tile.start - reads.origin : stop - reads.origin])
+        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, 0)
         sites = pileup.gather_sites(reads, found.snv_positions)
         for call in genotype.call_snvs(reads, sites, settings.genotyping):
             if call.position < stop:

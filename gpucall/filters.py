@@ -13,6 +13,7 @@ DESCRIPTIONS = {
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
     "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",
     "AlleleBalance": "share of alternate fragments too small for the genotype: below {min_het_permille}/1000",
+    "ThirdHaplotype": "alternates on the same few reads of a crowded locus: probably a copy that the reference lacks",
     "ReadEnd": "alternate bases lie within {min_edge} bp of their alignments' ends on average",
 }
 

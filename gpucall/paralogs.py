@@ -1,0 +1,115 @@
+"""Stage: loci where the reads of a copy that the reference lacks pile up.
+
+Such reads bring a third haplotype: the depth is high, and the differences between the copies are heterozygous calls
+that sit on the same reads, on fewer than half of them. A true variant of the locus is on other reads than those, so
+it can be told apart and stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Paralogs
+from .genotype import BASES, Call
+from .pileup import TileReads
+
+
+@dataclass
+class Site:
+    """A heterozygous SNV call and the calls that it shares reads with."""
+
+    call: Call
+    crowded: float  # depth over the sample's usual depth
+    cis: set[int] = field(default_factory=set)  # sites whose alternates are on the same reads
+    trans: set[int] = field(default_factory=set)  # sites whose alternates are on other reads
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Alternate fragments, and all that support an allele."""
+        return sum(self.call.counts[1:]), sum(self.call.counts)
+
+
+def mark(reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs) -> None:
+    """Add the filter to the calls of a tile (and its surroundings) that a third haplotype explains."""
+    if usual <= 0:
+        return
+    sites = [
+        Site(call, float(depth[call.position - reads.origin]) / usual)
+        for call in calls
+        if call.is_snv and len(call.alts) == 1 and call.genotype == (0, 1)
+    ]
+    link(reads, sites, settings)
+    first = {index for index in range(len(sites)) if is_core(index, sites, settings)}
+    second = {index for index in range(len(sites)) if index not in first and joins(index, sites, first, settings)}
+    for index in first | second:
+        sites[index].call.filters.append("ThirdHaplotype")
+
+
+def link(reads: TileReads, sites: list[Site], settings: Paralogs) -> None:
+    """Find which sites' alternates share reads."""
+    pairs = [
+        (a, b)
+        for a in range(len(sites))
+        for b in range(a + 1, min(a + settings.most_neighbours, len(sites)))
+        if sites[b].call.position - sites[a].call.position <= settings.link_reach
+        and min(sites[a].crowded, sites[b].crowded) >= settings.min_crowding
+    ]
+    if not pairs:
+        return
+    columns = [(sites[a].call.position, code(sites[a]), sites[b].call.position, code(sites[b])) for a, b in pairs]
+    table = np.array(columns, dtype=np.int64)
+    low, high = reads.row_range(table[:, 2], table[:, 0] + 1)
+    backend = reads.backend
+    out = backend.xp.zeros((len(pairs), 2, 2), dtype=backend.xp.int32)
+    uploaded = (backend.upload(column) for column in (low, high, table))
+    backend.launch("haplotype.links", len(pairs), reads.batch.device, reads.usable, *uploaded, out)
+    counts = backend.download(out)
+    for (a, b), ((_, first_only), (second_only, both)) in zip(pairs, counts.tolist(), strict=True):
+        if both >= settings.min_linked and both >= 4 * max(first_only, second_only):
+            sites[a].cis.add(b)
+            sites[b].cis.add(a)
+        elif min(first_only, second_only) >= settings.min_linked and both * 4 <= min(first_only, second_only):
+            sites[a].trans.add(b)
+            sites[b].trans.add(a)
+
+
+def code(site: Site) -> int:
+    """Alternate base as 0-3."""
+    return BASES.index(site.call.alts[0])
+
+
+def near(a: Site, b: Site, settings: Paralogs) -> bool:
+    """True where two sites are in one neighbourhood."""
+    return abs(a.call.position - b.call.position) <= settings.neighbourhood
+
+
+def is_core(index: int, sites: list[Site], settings: Paralogs) -> bool:
+    """True for a site that, with those on the same reads around it, looks like part of a third haplotype.
+
+    Only the neighbourhood is looked at, so that where tiles end does not matter.
+    """
+    site = sites[index]
+    group, todo = {index}, [index]
+    while todo:
+        fresh = {other for other in sites[todo.pop()].cis if other not in group and near(site, sites[other], settings)}
+        group |= fresh
+        todo += sorted(fresh)
+    if len(group) < settings.min_sites:
+        return False
+    alternate = sum(sites[other].share[0] for other in group)
+    total = sum(sites[other].share[1] for other in group)
+    crowded = sum(sites[other].crowded for other in group) / len(group)
+    return crowded >= settings.min_crowding and alternate * 1000 <= settings.highest_permille * total
+
+
+def joins(index: int, sites: list[Site], core: set[int], settings: Paralogs) -> bool:
+    """True for a site close to a third haplotype that looks like it, and is not on other reads."""
+    site = sites[index]
+    alternate, total = site.share
+    if site.crowded < settings.min_crowding or alternate * 1000 > settings.highest_permille * total:
+        return False
+    close = {other for other in core if near(site, sites[other], settings)}
+    return bool(close) and not site.trans & core

@@ -107,7 +107,8 @@ class Paralogs:
     link_reach: int = 140  # bp between two sites that single reads link
     most_neighbours: int = 12  # sites after a site that are looked at
     neighbourhood: int = 300  # bp on either side of a site
-    margin: int = 800  # bp around a tile in which calls are needed
+    depth_reach: int = 150  # bp on either side over which the depth is averaged
+    margin: int = 900  # bp around a tile in which calls are needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from .backend import Backend, select
 from .config import Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
+from .kernels.pileup import Evidence
 from .io.alignments import AlignmentSource, open_alignments, sample_name
 from .io.reference import Reference, check_header
 from .io.vcf import VcfWriter, record
@@ -107,11 +108,19 @@ class Run:
         contig = self.source.header.names[tile.tid]
         if self.regions is not None and not self.regions.overlaps(contig, tile.start, tile.stop):
             return []
-        settings = self.settings
         reads = self._tile_reads(batch, tile, origin, bases)
+        evidence, calls = self._call_around(reads, self.settings.paralogs.margin)
+        depth = self.backend.download(evidence.depth)
+        marked = paralogs.mark(reads, calls, depth, self.usual_depth, self.settings.paralogs)
+        if marked:
+            calls = self._call_again(reads, calls, marked)
+        return [call for call in calls if tile.start <= call.position < tile.stop]
+
+    def _call_around(self, reads: pileup.TileReads, margin: int) -> tuple[Evidence, list[Call]]:
+        """Calls of a tile and ``margin`` bp around it, in order."""
+        settings = self.settings
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
-        margin = settings.paralogs.margin
         found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, margin)
         sites = pileup.gather_sites(reads, found.snv_positions)
         scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
@@ -120,9 +129,23 @@ class Run:
             *genotype.call_windows(reads, scored, settings.genotyping),
         ]
         calls.sort(key=lambda call: (call.position, call.ref, call.alts))
-        calls = [filters.annotate(call, settings.filtering) for call in calls]
-        paralogs.mark(reads, calls, self.backend.download(evidence.depth), self.usual_depth, settings.paralogs)
-        return [call for call in calls if tile.start <= call.position < tile.stop]
+        return evidence, [filters.annotate(call, settings.filtering) for call in calls]
+
+    def _call_again(self, reads: pileup.TileReads, calls: list[Call], marked: list[Call]) -> list[Call]:
+        """The calls, those near a third haplotype made again without its reads; its own sites stay, filtered."""
+        kept = {id(call) for call in marked}
+        positions = {call.position for call in marked}
+        batch = replace(reads.batch, usable=paralogs.without_foreign(reads, marked))
+        for start, stop in paralogs.regions(marked, self.settings.paralogs):
+            tile = reads.tile._replace(start=start, stop=stop)
+            rows = reads.row_range(start - reads.halo, stop + reads.halo)
+            tile = tile._replace(row=int(rows[0]), row_stop=int(rows[1]))
+            origin = max(start - 2 * reads.halo, reads.origin)
+            bases = reads.bases[origin - reads.origin : stop + 2 * reads.halo - reads.origin]
+            _, again = self._call_around(self._tile_reads(batch, tile, origin, bases), 0)
+            calls = [call for call in calls if id(call) in kept or not start <= call.position < stop]
+            calls += [call for call in again if call.position not in positions]
+        return sorted(calls, key=lambda call: (call.position, call.ref, call.alts))
 
     def _tile_reads(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> pileup.TileReads:
         halo, kept = self.settings.batching.halo, self.settings.filters

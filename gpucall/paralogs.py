@@ -32,20 +32,59 @@ class Site:
         return sum(self.call.counts[1:]), sum(self.call.counts)
 
 
-def mark(reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs) -> None:
-    """Add the filter to the calls of a tile (and its surroundings) that a third haplotype explains."""
+FILTER = "ThirdHaplotype"
+
+
+def mark(
+    reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs
+) -> list[Call]:
+    """Add the filter to the calls of a tile (and its surroundings) that a third haplotype explains; those calls."""
     if usual <= 0:
-        return
+        return []
+    around = np.concatenate([[0], np.cumsum(depth, dtype=np.int64)])
+    reach = settings.depth_reach
+
+    def crowding(position: int) -> float:
+        low, high = max(position - reads.origin - reach, 0), min(position - reads.origin + reach + 1, len(depth))
+        return float(around[high] - around[low]) / (high - low) / usual
+
     sites = [
-        Site(call, float(depth[call.position - reads.origin]) / usual)
+        Site(call, crowding(call.position))
         for call in calls
         if call.is_snv and len(call.alts) == 1 and call.genotype == (0, 1)
     ]
     link(reads, sites, settings)
     first = {index for index in range(len(sites)) if is_core(index, sites, settings)}
     second = {index for index in range(len(sites)) if index not in first and joins(index, sites, first, settings)}
-    for index in first | second:
-        sites[index].call.filters.append("ThirdHaplotype")
+    marked = [sites[index].call for index in sorted(first | second)]
+    for call in marked:
+        call.filters.append(FILTER)
+    return marked
+
+
+def without_foreign(reads: TileReads, marked: list[Call]) -> NDArray[np.uint8]:
+    """``usable`` of the batch without the reads that show the third haplotype."""
+    backend, xp = reads.backend, reads.backend.xp
+    positions = np.array([call.position for call in marked], dtype=np.int64)
+    bases = np.array([BASES.index(call.alts[0]) for call in marked], dtype=np.int64)
+    foreign = xp.zeros(len(reads.rows), dtype=xp.uint8)
+    columns = (reads.rows, backend.upload(positions), backend.upload(bases), foreign)
+    backend.launch("haplotype.foreign", len(reads.rows), reads.batch.device, *columns)
+    usable = reads.batch.usable.copy()
+    usable[reads.host_rows[backend.download(foreign) > 0]] = 0
+    return usable
+
+
+def regions(marked: list[Call], settings: Paralogs) -> list[tuple[int, int]]:
+    """Stretches around the marked calls, apart from each other, that are called again without the foreign reads."""
+    merged: list[tuple[int, int]] = []
+    for call in marked:
+        start, stop = call.position - settings.neighbourhood, call.position + settings.neighbourhood + 1
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], stop)
+        else:
+            merged.append((start, stop))
+    return merged
 
 
 def link(reads: TileReads, sites: list[Site], settings: Paralogs) -> None:

@@ -50,3 +50,39 @@ def links_cuda(n: int, records: Records, usable: Any, low: Any, high: Any, sites
     i = cuda.grid(1)
     if i < n:
         link_sites(i, records, usable, low, high, sites, out)
+
+
+@shared
+def foreign_read(i: Any, records: Records, rows: Any, positions: Any, bases: Any) -> Any:
+    """True where read ``rows[i]`` shows the listed base at most of the listed positions that it covers.
+
+    ``positions`` int64[n] ascend; ``bases`` int64[n] are 0-3.
+    """
+    row = rows[i]
+    low, high = 0, positions.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if positions[middle] < records.pos[row]:
+            low = middle + 1
+        else:
+            high = middle
+    votes = 0
+    while low < positions.shape[0] and positions[low] < records.end[row]:
+        query = query_index(records, row, positions[low])
+        if query >= 0:
+            votes += 1 if base_at(records.raw, records.seq[row], query) == bases[low] else -1
+        low += 1
+    return votes > 0
+
+
+@cpu_loop
+def foreign_cpu(n: int, records: Records, rows: Any, positions: Any, bases: Any, out: Any) -> None:
+    for i in range(n):
+        out[i] = foreign_read(i, records, rows, positions, bases)
+
+
+@cuda_loop
+def foreign_cuda(n: int, records: Records, rows: Any, positions: Any, bases: Any, out: Any) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        out[i] = foreign_read(i, records, rows, positions, bases)

@@ -26,7 +26,7 @@ FLOORS = {
     "stages": [
         *("gpucall.backend", "gpucall.tiles", "gpucall.reads", "gpucall.pileup", "gpucall.candidates"),
         *("gpucall.haplotypes", "gpucall.likelihoods", "gpucall.genotype", "gpucall.filters", "gpucall.outputs"),
-        "gpucall.calibration",
+        *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations"),
         *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*"),
     ],
     "kernels": ["gpucall.kernels", "gpucall.kernels.*"],

@@ -13,7 +13,7 @@ from .candidates import Allele
 from .config import Genotyping
 from .haplotypes import Scored
 from .kernels.pileup import Sites
-from .kernels.records import REVERSE
+from .kernels.records import READ1, REVERSE
 from .kernels.tables import SCALE, log_sum_table
 from .pileup import TileReads
 
@@ -149,7 +149,7 @@ def call_windows(reads: TileReads, scored: list[Scored], settings: Genotyping) -
 def merge_mates(
     reads: TileReads, window: Scored, settings: Genotyping
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """One row of capped costs a fragment: of overlapping mates the one that says more (ties: the first)."""
+    """One row of capped costs a fragment: of overlapping mates the one that says more (ties: ``comes_first``)."""
     host = reads.batch.records
     costs = window.costs - window.costs.min(axis=1, keepdims=True)
     cap = np.minimum(settings.read_cap, host.mapq[window.rows].astype(np.int32) * SCALE)
@@ -160,7 +160,9 @@ def merge_mates(
     both = (mate >= 0) & (window.rows[where] == mate)
     says = costs.sum(axis=1)
     mate_says = np.where(both, says[where], -1)
-    keep = (says > mate_says) | ((says == mate_says) & (window.rows < mate))
+    ahead = host.pos[mate] - host.pos[window.rows]
+    first = (ahead > 0) | ((ahead == 0) & (host.flag[window.rows] & READ1 > 0))
+    keep = (says > mate_says) | ((says == mate_says) & first)
     return window.rows[keep], costs[keep]
 
 

@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
-from .records import CIGAR_D, CIGAR_I, CIGAR_S, REVERSE, Records, consumes_query, consumes_reference, u32, u64
+from .records import (
+    CIGAR_D,
+    CIGAR_I,
+    CIGAR_S,
+    REVERSE,
+    Records,
+    comes_first,
+    consumes_query,
+    consumes_reference,
+    u32,
+    u64,
+)
 from .scalar import base_at, is_match, nt16_at, query_index
 
 
@@ -323,14 +334,14 @@ def gather_read(
     mate = records.mate[row]
     other = usable_base(records, mate, position, usable, floor) if mate >= 0 else -2
     if query == -1:
-        if other == -2 or (other == -1 and row < mate):
+        if other == -2 or (other == -1 and comes_first(row, mate, records)):
             out.count[s, 4, 1 if records.flag[row] & REVERSE else 0] += 1
         return
     quality = base_quality(records, row, query, cap)
     if other >= 0:
         mate_quality = base_quality(records, mate, other, cap)
         agree = base_at(records.raw, records.seq[row], query) == base_at(records.raw, records.seq[mate], other)
-        if mate_quality > quality or (mate_quality == quality and mate < row):
+        if mate_quality > quality or (mate_quality == quality and comes_first(mate, row, records)):
             return
         if not agree:
             quality -= mate_quality

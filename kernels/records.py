@@ -311,6 +311,17 @@ def are_mates(i: Any, j: Any, records: Any) -> Any:
 
 
 @shared
+def comes_first(i: Any, j: Any, records: Any) -> Any:
+    """True where row ``i`` is the leftmost of two mates, or the first read where both start at one position.
+
+    For ties between mates: the order of such reads in the file must not matter.
+    """
+    if records.pos[i] != records.pos[j]:
+        return records.pos[i] < records.pos[j]
+    return records.flag[i] & READ1 != 0
+
+
+@shared
 def find_mate(k: Any, records: Any, rows: Any, hashes: Any) -> Any:
     """First row that is the mate of row ``rows[k]``, -1: none.
 

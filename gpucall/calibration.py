@@ -156,7 +156,7 @@ def apart(calls: list[tuple[int, Call]], settings: Calibration) -> Iterator[Call
 
 
 def artifact_threshold(odds: list[float], settings: Calibration) -> float:
-    """Above which odds (``filters.artifact_odds``) a heterozygous SNV of this sample is rather a systematic error.
+    """Above which odds (``annotations.artifact_odds``) a heterozygous SNV of this sample is rather a systematic error.
 
     The sites that surely are systematic errors, over those that surely are not, say how frequent the former are.
     """

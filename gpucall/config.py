@@ -80,6 +80,7 @@ class Genotyping:
     homozygous_prior: int = 3 * 64  # a homozygous variant is half as frequent as a heterozygous one
     read_cap: int = 45 * 64  # no fragment tells two haplotypes apart by more
     min_qual: int = 3  # phred; weaker calls are not written
+    min_phase: int = 10 * 64  # by which the calls of a window must fit their phase better than any other
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
+from . import __version__, annotations, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
 from .backend import Backend, select
 from .config import Settings
 from .errors import EmptyInput, UsageError
@@ -161,7 +161,7 @@ class Run:
         sites = [site for batch in fit.held for tile in batch.tiles for site in self._first_calls(fit, batch, tile)]
         self.usual_depth = fit.usual_depth()
         odds = [
-            filters.artifact_odds(call.strands[0], call.strands[1])
+            annotations.artifact_odds(call.strands[0], call.strands[1])
             for call in calibration.apart(sites, settings.calibration)
             if 0 in call.genotype
         ]

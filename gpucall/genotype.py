@@ -9,6 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
+from .annotations import histogram, rank_sum
 from .candidates import Allele
 from .config import Genotyping
 from .haplotypes import Scored
@@ -37,7 +38,7 @@ class Call:
     position: int
     ref: str
     alts: tuple[str, ...]
-    genotype: tuple[int, ...]
+    genotype: tuple[int, ...]  # allele numbers; in the order of the haplotypes where phased, else ascending
     strands: list[tuple[int, int]]
     likelihoods: list[int]
     qual: float
@@ -45,6 +46,7 @@ class Call:
     mapq: float
     edge: float
     depth: int
+    phase_set: int = -1  # 0-based position of the first call of the phase set; -1: not phased
     filters: list[str] = field(default_factory=list)
     info: dict[str, object] = field(default_factory=dict)
 
@@ -129,7 +131,18 @@ def snv_call(
         mapq=float(np.sqrt(sites.mapq[s, alternates].sum() / max(fragments, 1))),
         edge=float(sites.edge[s, alternates].sum() / max(fragments, 1)),
         depth=int(sites.count[s].sum()),
+        info=site_ranks(sites, s, reference, alternates),
     )
+
+
+RANKS = ("BaseQRankSum", "MQRankSum", "ReadPosRankSum")
+
+
+def site_ranks(sites: Sites, s: int, reference: int, alternates: list[int]) -> dict[str, object]:
+    """Rank sum tests of a site's alternate bases against the reference's."""
+    columns = sites.ranks[s].astype(np.int64)
+    values = [rank_sum(columns[reference, k], columns[alternates, k].sum(axis=0)) for k in range(len(RANKS))]
+    return {name: round(value, 3) for name, value in zip(RANKS, values, strict=True) if value is not None}
 
 
 # -- windows ------------------------------------------------------------------------------------------------------
@@ -217,57 +230,131 @@ def window_calls(
 ) -> Iterator[Call]:
     """Calls of one window, consistent with each other: all from the same most probable pair of haplotypes."""
     posterior = totals + pair_priors(window, pairs, settings)
-    best = int(posterior.argmin())
-    one, two = (window.haplotypes[h] for h in pairs[best])
+    weighed = Weighed(window, rows, costs, pairs, posterior, int(posterior.argmin()))
+    one, two = (window.haplotypes[h] for h in pairs[weighed.best])
+    calls = []
+    states = []
     for bits in site_groups(window.window.alleles):
         called = [bit for bit in bits if (one | two) >> bit & 1]
-        if called:
-            call = site_call(reads, window, called, rows, costs, pairs, totals, posterior, best, settings)
-            if call is not None:
-                yield call
+        site = site_call(reads, weighed, called, settings) if called else None
+        if site is not None:
+            calls.append(site[0])
+            states.append(site[1])
+    phase(weighed, calls, states, settings)
+    yield from calls
+
+
+@dataclass
+class Weighed:
+    """A window's pairs of haplotypes, weighed.
+
+    rows       int32[fragments]
+    costs      int32[fragments, haplotypes], 1/64 phred
+    posterior  int64[pairs], 1/64 phred; ``best`` is the lowest
+    """
+
+    window: Scored
+    rows: NDArray[np.int32]
+    costs: NDArray[np.int32]
+    pairs: list[tuple[int, int]]
+    posterior: NDArray[np.int64]
+    best: int
+
+
+def phase(weighed: Weighed, calls: list[Call], states: list[list[int]], settings: Genotyping) -> None:
+    """Give the heterozygous calls of a window one phase set, where no other phase comes close."""
+    heterozygous = [k for k, call in enumerate(calls) if call.genotype[0] != call.genotype[1]]
+    if len(heterozygous) < 2:
+        return
+
+    def genotypes(pair: tuple[int, int]) -> list[tuple[int, ...]]:
+        return [tuple(sorted((states[k][pair[0]], states[k][pair[1]]))) for k in heterozygous]
+
+    best = weighed.pairs[weighed.best]
+    same = [k for k, pair in enumerate(weighed.pairs) if k != weighed.best and genotypes(pair) == genotypes(best)]
+    if any(weighed.posterior[k] - weighed.posterior[weighed.best] < settings.min_phase for k in same):
+        return
+    for k in heterozygous:
+        calls[k].genotype = (states[k][best[0]], states[k][best[1]])
+        calls[k].phase_set = calls[heterozygous[0]].position
+
+
+def site_states(window: Scored, bits: list[int]) -> list[int]:
+    """Per haplotype: 0 reference, k the k-th of ``bits``, len(bits) + 1: deleted by another allele that starts before."""
+    alleles = window.window.alleles
+    first = alleles[bits[0]]
+    position = first.position - (not first.is_snv)
+
+    def state(mask: int) -> int:
+        own = next((k + 1 for k, bit in enumerate(bits) if mask >> bit & 1), 0)
+        if own:
+            return own
+        spanned = any(
+            mask >> bit & 1 and allele.position <= position < allele.position + allele.deleted
+            for bit, allele in enumerate(alleles)
+            if allele.deleted > len(allele.inserted) and bit not in bits
+        )
+        return len(bits) + 1 if spanned else 0
+
+    return [state(mask) for mask in window.haplotypes]
 
 
 def site_call(
-    reads: TileReads,
-    window: Scored,
-    bits: list[int],
-    rows: NDArray[np.int32],
-    costs: NDArray[np.int32],
-    pairs: list[tuple[int, int]],
-    totals: NDArray[np.int64],
-    posterior: NDArray[np.int64],
-    best: int,
-    settings: Genotyping,
-) -> Call | None:
-    """The record of the alleles ``bits`` of one site; None where the evidence is too weak."""
-    alleles = [window.window.alleles[bit] for bit in bits]
-    states = [next((k + 1 for k, bit in enumerate(bits) if mask >> bit & 1), 0) for mask in window.haplotypes]
+    reads: TileReads, weighed: Weighed, bits: list[int], settings: Genotyping
+) -> tuple[Call, list[int]] | None:
+    """The record of the alleles ``bits`` of one site and each haplotype's allele; None where the evidence is weak.
+
+    Where the other haplotype lacks the site because of a deletion that starts before, that is allele ``*`` (VCF 4.3,
+    section 1.6.1, ALT).
+    """
+    pairs, posterior, best = weighed.pairs, weighed.posterior, weighed.best
+    alleles = [weighed.window.window.alleles[bit] for bit in bits]
+    priors = [weighed.window.window.priors[bit] for bit in bits]
+    states = site_states(weighed.window, bits)
+    star = len(bits) + 1
+    if star in (states[h] for h in pairs[best]):
+        priors.append(0)
+    else:
+        states = [0 if state == star else state for state in states]
     genotypes = [tuple(sorted((states[a], states[b]))) for a, b in pairs]
-    order = genotype_order(len(bits) + 1)
-    elsewhere = posterior - site_priors(genotypes, [window.window.priors[bit] for bit in bits], settings)
-    likelihoods = lowest_by_genotype(genotypes, elsewhere, order)
+    order = genotype_order(len(priors) + 1)
+    likelihoods = lowest_by_genotype(genotypes, posterior - site_priors(genotypes, priors, settings), order)
     weights = lowest_by_genotype(genotypes, posterior, order)
-    qual = (weights[0] - posterior[best]) / SCALE
+    without = min(weight for genotype, weight in zip(order, weights, strict=True) if not {*genotype} & {*range(1, star)})
+    qual = (without - posterior[best]) / SCALE
     if qual < settings.min_qual:
         return None
     called = genotypes[best]
     others = [weight for genotype, weight in zip(order, weights, strict=True) if genotype != called]
-    strands, mapq = allele_support(reads, states, rows, costs, len(bits) + 1)
     position, ref, alts = record_alleles(reads, alleles)
+    support = allele_support(reads, states, weighed.rows, weighed.costs, len(priors) + 1, position)
     lowest = min(likelihoods)
-    return Call(
+    host = reads.batch.records
+    covering = (host.pos[weighed.rows] <= position) & (host.end[weighed.rows] > position)
+    call = Call(
         position=position,
         ref=ref,
-        alts=alts,
+        alts=(*alts, "*") if len(priors) > len(bits) else alts,
         genotype=called,
-        strands=strands,
+        strands=support.strands,
         likelihoods=[likelihood - lowest for likelihood in likelihoods],
-        qual=qual,
+        qual=float(qual),
         gq=int(min(others) - posterior[best]) // SCALE,
-        mapq=mapq,
+        mapq=support.mapq,
         edge=-1.0,
-        depth=len(rows),
+        depth=int(covering.sum()),
+        info={**support.ranks, "HAPCOUNT": supported_haplotypes(weighed.costs)},
     )
+    return call, states
+
+
+def supported_haplotypes(costs: NDArray[np.int32]) -> int:
+    """Haplotypes that at least two fragments clearly fit best."""
+    if costs.shape[1] < 2:
+        return 1
+    ordered = np.sort(costs, axis=1)
+    clear = ordered[:, 1] - ordered[:, 0] >= CLEAR
+    return int((np.bincount(costs.argmin(axis=1)[clear]) >= 2).sum())
 
 
 def site_priors(
@@ -297,10 +384,19 @@ def lowest_by_genotype(
 CLEAR = 3 * SCALE  # a fragment supports an allele if the next best fits worse by this
 
 
+@dataclass
+class Support:
+    """Fragments that clearly support each allele, by strand, and what they look like."""
+
+    strands: list[tuple[int, int]]
+    mapq: float
+    ranks: dict[str, object]
+
+
 def allele_support(
-    reads: TileReads, states: list[int], rows: NDArray[np.int32], costs: NDArray[np.int32], alleles: int
-) -> tuple[list[tuple[int, int]], float]:
-    """Fragments that clearly support each allele, by strand, and the alternates' root mean square MAPQ."""
+    reads: TileReads, states: list[int], rows: NDArray[np.int32], costs: NDArray[np.int32], alleles: int, position: int
+) -> Support:
+    """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
     state = np.array(states)
     unlikely = np.full(len(rows), 1 << 28, dtype=np.int64)
     best = np.stack(
@@ -308,14 +404,21 @@ def allele_support(
     )
     ordered = np.sort(best, axis=1)
     clear = ordered[:, 1] - ordered[:, 0] >= CLEAR
-    choice = best.argmin(axis=1)
-    reverse = (reads.batch.records.flag[rows] & REVERSE) > 0
+    choice = np.where(clear, best.argmin(axis=1), -1)
+    host = reads.batch.records
+    reverse = (host.flag[rows] & REVERSE) > 0
     strands = [
-        (int((clear & (choice == k) & ~reverse).sum()), int((clear & (choice == k) & reverse).sum()))
-        for k in range(alleles)
+        (int(((choice == k) & ~reverse).sum()), int(((choice == k) & reverse).sum())) for k in range(alleles)
     ]
-    alternate = reads.batch.records.mapq[rows][clear & (choice > 0)].astype(np.float64)
-    return strands, float(np.sqrt((alternate**2).mean())) if len(alternate) else 0.0
+    mapq = host.mapq[rows].astype(np.int64)
+    edge = np.maximum(np.minimum(position - host.pos[rows], host.end[rows] - 1 - position), 0) >> 1
+    ranks = {}
+    for name, values in (("MQRankSum", mapq), ("ReadPosRankSum", edge.astype(np.int64))):
+        z = rank_sum(histogram(values[choice == 0]), histogram(values[choice > 0]))
+        if z is not None:
+            ranks[name] = round(z, 3)
+    alternate = mapq[choice > 0].astype(np.float64)
+    return Support(strands, float(np.sqrt((alternate**2).mean())) if len(alternate) else 0.0, ranks)
 
 
 def record_alleles(reads: TileReads, alleles: list[Allele]) -> tuple[int, str, tuple[str, ...]]:

@@ -155,7 +155,7 @@ def gather_sites(reads: TileReads, positions: NDArray[np.int64]) -> Sites:
         xp.zeros(n, dtype=xp.int64),
         xp.zeros((n, 4), dtype=xp.int64),
         xp.zeros((n, 4), dtype=xp.int64),
-        xp.zeros((n, 4), dtype=xp.int32),
+        xp.zeros((n, 4, 3, 64), dtype=xp.int32),
     )
     backend.launch(
         "pileup.sites",

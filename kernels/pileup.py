@@ -268,7 +268,7 @@ class Sites(NamedTuple):
     other     int64[n]        sum over fragments of the cost of a base that is in neither allele (1/64 phred)
     match     int64[n, 4]     what a homozygous genotype of this base saves on that
     half      int64[n, 4]     what a heterozygous genotype with this base saves on that
-    crowd     int32[n, 4]     sum over fragments of the read's other differences from the reference (capped)
+    ranks     int32[n, 4, 3, 64]  fragments by base and by base quality, mapping quality, half the distance to the end
     """
 
     position: Any
@@ -279,7 +279,7 @@ class Sites(NamedTuple):
     other: Any
     match: Any
     half: Any
-    crowd: Any
+    ranks: Any
 
 
 @shared
@@ -313,7 +313,11 @@ def add_to_site(s: Any, records: Records, row: Any, query: Any, position: Any, q
     out.count[s, base, 1 if records.flag[row] & REVERSE else 0] += 1
     out.quality[s, base] += quality
     out.mapq[s, base] += np.int64(records.mapq[row]) * np.int64(records.mapq[row])
-    out.edge[s, base] += distance_to_end(records, row, position)
+    edge = distance_to_end(records, row, position)
+    out.edge[s, base] += edge
+    out.ranks[s, base, 0, min(quality, 63)] += 1
+    out.ranks[s, base, 1, min(np.int64(records.mapq[row]), 63)] += 1
+    out.ranks[s, base, 2, min(edge >> 1, 63)] += 1
     other = costs[2, quality]
     out.other[s] += other
     out.match[s, base] += costs[0, quality] - other

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..annotations import HEADER
 from ..config import Filtering
 from ..filters import DESCRIPTIONS
 from ..genotype import Call
@@ -18,18 +19,13 @@ FORMAT = "GT:AD:DP:GQ:PL"
 HIGHEST_GQ = 99
 HIGHEST_PL = 99999
 
-META = """\
-##INFO=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
-##INFO=<ID=FS,Number=1,Type=Float,Description="Phred of Fisher's exact test for strand bias">
-##INFO=<ID=SOR,Number=1,Type=Float,Description="Symmetric odds ratio for strand bias">
-##INFO=<ID=SAO,Number=1,Type=Float,Description="Phred by which a systematic error of one strand explains the counts better than a heterozygous genotype">
-##INFO=<ID=MQ,Number=1,Type=Float,Description="Root mean square mapping quality of the alternate fragments">
-##INFO=<ID=QD,Number=1,Type=Float,Description="QUAL over the fragments that support an allele">
+META = HEADER + """\
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
 ##FORMAT=<ID=AD,Number=R,Type=Integer,Description="Fragments that support each allele">
 ##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
 ##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Phred that the genotype is wrong, at most 99">
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, lowest 0">
+##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set: POS of its first record">
 """
 
 
@@ -46,22 +42,31 @@ def header_lines(header: Header, sample: str, provenance: Iterable[str], setting
     return "\n".join([*lines, "#" + "\t".join(columns)]) + "\n"
 
 
+def number(value: object) -> str:
+    """An INFO value as text."""
+    if isinstance(value, list):
+        return ",".join(map(number, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def record(contig: str, call: Call) -> str:
     """One line of the VCF body."""
-    info = ";".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in call.info.items())
+    info = ";".join(f"{name}={number(value)}" for name, value in call.info.items())
     likelihoods = (min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods)
-    sample = ":".join(
-        (
-            "/".join(map(str, call.genotype)),
-            ",".join(map(str, call.counts)),
-            str(sum(call.counts)),
-            str(max(0, min(call.gq, HIGHEST_GQ))),
-            ",".join(map(str, likelihoods)),
-        )
-    )
+    phased = call.phase_set >= 0
+    fields = [
+        ("|" if phased else "/").join(map(str, call.genotype)),
+        ",".join(map(str, call.counts)),
+        str(sum(call.counts)),
+        str(max(0, min(call.gq, HIGHEST_GQ))),
+        ",".join(map(str, likelihoods)),
+    ]
+    if phased:
+        fields.append(str(call.phase_set + 1))
+    keys = f"{FORMAT}:PS" if phased else FORMAT
     filters = ";".join(call.filters) or "PASS"
-    alts = ",".join(call.alts)
-    return f"{contig}\t{call.position + 1}\t.\t{call.ref}\t{alts}\t{call.qual:.2f}\t{filters}\t{info}\t{FORMAT}\t{sample}\n"
+    columns = [contig, call.position + 1, ".", call.ref, ",".join(call.alts), f"{call.qual:.2f}", filters, info, keys]
+    return "\t".join(map(str, columns)) + "\t" + ":".join(fields) + "\n"
 
 
 class VcfWriter:

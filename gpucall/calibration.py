@@ -167,9 +167,7 @@ def artifact_threshold(odds: list[float], settings: Calibration) -> float:
     return round(min(max(-10 * math.log10(ratio), low), high), 1)
 
 
-def fit_phreds(
-    counts: NDArray[np.int64], default: NDArray[np.float64], weight: float
-) -> NDArray[np.float64]:
+def fit_phreds(counts: NDArray[np.int64], default: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     """Phred of a gap by unit and repeats.
 
     The sample's general level is found first (one shift of the default for homopolymers, one for the other units); then

@@ -13,7 +13,6 @@ from .config import Candidates, Genotyping
 from .kernels.pileup import Events, Evidence
 from .kernels.tables import indel_priors
 from .pileup import TileReads
-from .reads import Tile
 
 LETTERS = b"ACGT"
 
@@ -100,9 +99,7 @@ def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> I
         yield Allele(reads.origin + low + index, 1, LETTERS[letter : letter + 1], fragments)
 
 
-def indel_alleles(
-    reads: TileReads, events: Events, depth: NDArray[np.int32], settings: Candidates
-) -> Iterator[Allele]:
+def indel_alleles(reads: TileReads, events: Events, depth: NDArray[np.int32], settings: Candidates) -> Iterator[Allele]:
     """Insertions and deletions that enough fragments show."""
     if len(events.length) == 0:
         return

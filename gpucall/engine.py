@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, annotations, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
+from . import __version__, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
+from .annotations import artifact_odds
 from .backend import Backend, select
 from .config import Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
-from .kernels.pileup import Evidence
 from .io.alignments import AlignmentSource, open_alignments, sample_name
 from .io.reference import Reference, check_header
 from .io.vcf import VcfWriter, record
+from .kernels.pileup import Evidence
 from .machine import cores
 from .outputs import OutputFolder, checksum
 from .reads import Batch, Batcher, Tile
@@ -161,7 +162,7 @@ class Run:
         sites = [site for batch in fit.held for tile in batch.tiles for site in self._first_calls(fit, batch, tile)]
         self.usual_depth = fit.usual_depth()
         odds = [
-            annotations.artifact_odds(call.strands[0], call.strands[1])
+            artifact_odds(call.strands[0], call.strands[1])
             for call in calibration.apart(sites, settings.calibration)
             if 0 in call.genotype
         ]
@@ -293,7 +294,9 @@ def parse_memory(memory: int | str) -> int:
     try:
         value = int(float(text[:-1] if unit > 1 else text) * unit)
     except ValueError:
-        raise UsageError(f"--memory '{memory}' is not a size; give bytes, or a number with K, M or G such as 4G") from None
+        raise UsageError(
+            f"--memory '{memory}' is not a size; give bytes, or a number with K, M or G such as 4G"
+        ) from None
     if value < SMALLEST_BUDGET:
         raise UsageError(f"--memory {memory} is too little: at least {SMALLEST_BUDGET >> 20}M is needed")
     return value
@@ -321,9 +324,7 @@ def run_sample(
     header = run.source.header
     batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
     batches = run.calibrate(batcher)
-    writer = VcfWriter(
-        folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering
-    )
+    writer = VcfWriter(folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering)
     accumulators: list[qc.SampleQc] = []
     counts = {"reads": 0, "variants": 0, "passed": 0}
     try:
@@ -391,7 +392,10 @@ def check_not_empty(run: Run, batcher: Batcher) -> None:
     if batcher.records_kept > 0:
         return
     where = "no reads in the regions asked" if run.regions is not None else "the file has a header but no reads"
-    raise EmptyInput(f"{run.source.path}: {where}; check that it is the right file" + (" and the right regions" if run.regions is not None else ""))
+    raise EmptyInput(
+        f"{run.source.path}: {where}; check that it is the right file"
+        + (" and the right regions" if run.regions is not None else "")
+    )
 
 
 def provenance(run: Run, device: str) -> list[str]:

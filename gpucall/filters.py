@@ -7,7 +7,7 @@ from .config import Filtering
 from .genotype import Call
 
 DESCRIPTIONS = {
-    "LowQual": "QUAL below {pass_qual}; indels: below DP/2.5, at least {pass_indel_quals[0]}, at most {pass_indel_quals[1]}",
+    "LowQual": "QUAL below {pass_qual}; indels: below DP/2.5, between {pass_indel_quals[0]} and {pass_indel_quals[1]}",
     "LowGQ": "genotype quality below {min_gq}",
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
     "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",

@@ -159,9 +159,7 @@ def call_windows(reads: TileReads, scored: list[Scored], settings: Genotyping) -
         yield from window_calls(reads, window, rows, costs, pair, total, settings)
 
 
-def merge_mates(
-    reads: TileReads, window: Scored, settings: Genotyping
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def merge_mates(reads: TileReads, window: Scored, settings: Genotyping) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """One row of capped costs a fragment: of overlapping mates the one that says more (ties: ``comes_first``)."""
     host = reads.batch.records
     costs = window.costs - window.costs.min(axis=1, keepdims=True)
@@ -191,8 +189,8 @@ def pair_costs(
     sizes = [len(pair) for pair in pairs]
     flat = np.array([pair for window in pairs for pair in window], dtype=np.int32)
     out = backend.xp.zeros(len(flat), dtype=backend.xp.int64)
-    columns = (padded, np.repeat(first, sizes), np.repeat(last, sizes), flat[:, 0].copy(), flat[:, 1].copy())
-    columns += (log_sum_table(),)
+    reads_of_pairs = (np.repeat(first, sizes), np.repeat(last, sizes))
+    columns = (padded, *reads_of_pairs, flat[:, 0].copy(), flat[:, 1].copy(), log_sum_table())
     backend.launch("genotype.pairs", len(flat), *(backend.upload(column) for column in columns), out)
     return np.split(backend.download(out), np.cumsum(sizes)[:-1])
 
@@ -280,7 +278,7 @@ def phase(weighed: Weighed, calls: list[Call], states: list[list[int]], settings
 
 
 def site_states(window: Scored, bits: list[int]) -> list[int]:
-    """Per haplotype: 0 reference, k the k-th of ``bits``, len(bits) + 1: deleted by another allele that starts before."""
+    """Per haplotype: 0 reference, k the k-th of ``bits``, len(bits) + 1: deleted by an allele that starts before."""
     alleles = window.window.alleles
     first = alleles[bits[0]]
     position = first.position - (not first.is_snv)
@@ -320,7 +318,9 @@ def site_call(
     order = genotype_order(len(priors) + 1)
     likelihoods = lowest_by_genotype(genotypes, posterior - site_priors(genotypes, priors, settings), order)
     weights = lowest_by_genotype(genotypes, posterior, order)
-    without = min(weight for genotype, weight in zip(order, weights, strict=True) if not {*genotype} & {*range(1, star)})
+    without = min(
+        weight for genotype, weight in zip(order, weights, strict=True) if not {*genotype} & {*range(1, star)}
+    )
     qual = (without - posterior[best]) / SCALE
     if qual < settings.min_qual:
         return None
@@ -357,9 +357,7 @@ def supported_haplotypes(costs: NDArray[np.int32]) -> int:
     return int((np.bincount(costs.argmin(axis=1)[clear]) >= 2).sum())
 
 
-def site_priors(
-    genotypes: list[tuple[int, ...]], priors: list[int], settings: Genotyping
-) -> NDArray[np.int64]:
+def site_priors(genotypes: list[tuple[int, ...]], priors: list[int], settings: Genotyping) -> NDArray[np.int64]:
     """What each genotype's own alleles cost, to be taken out of a posterior to get a likelihood."""
 
     def prior(genotype: tuple[int, ...]) -> int:
@@ -407,12 +405,10 @@ def allele_support(
     choice = np.where(clear, best.argmin(axis=1), -1)
     host = reads.batch.records
     reverse = (host.flag[rows] & REVERSE) > 0
-    strands = [
-        (int(((choice == k) & ~reverse).sum()), int(((choice == k) & reverse).sum())) for k in range(alleles)
-    ]
+    strands = [(int(((choice == k) & ~reverse).sum()), int(((choice == k) & reverse).sum())) for k in range(alleles)]
     mapq = host.mapq[rows].astype(np.int64)
     edge = np.maximum(np.minimum(position - host.pos[rows], host.end[rows] - 1 - position), 0) >> 1
-    ranks = {}
+    ranks: dict[str, object] = {}
     for name, values in (("MQRankSum", mapq), ("ReadPosRankSum", edge.astype(np.int64))):
         z = rank_sum(histogram(values[choice == 0]), histogram(values[choice > 0]))
         if z is not None:
@@ -422,7 +418,7 @@ def allele_support(
 
 
 def record_alleles(reads: TileReads, alleles: list[Allele]) -> tuple[int, str, tuple[str, ...]]:
-    """POS (0-based), REF and ALTs of alleles that share a position (VCF 4.3, section 1.6.1: the base before an indel)."""
+    """POS (0-based), REF and ALTs of alleles that share a position (VCF 4.3, section 1.6.1: the base before)."""
 
     def text(start: int, stop: int) -> str:
         return bytes(reads.bases[start - reads.origin : stop - reads.origin]).decode()

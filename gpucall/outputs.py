@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all: written into a hidden folder beside their place, renamed when all are complete."""
+"""Outputs appear whole or not at all: written into a hidden folder beside their place, renamed when complete."""
 
 from __future__ import annotations
 
@@ -59,13 +59,22 @@ class OutputFolder:
             ) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         if error is not None:
             self._remove_made()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS):
+        if isinstance(error, OSError) and error.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EFBIG,
+            errno.EIO,
+            errno.EROFS,
+        ):
             raise DiskError(
-                f"{self.target}: an output cannot be written ({error.strerror}); nothing was kept: make room and run again"
+                f"{self.target}: an output cannot be written ({error.strerror});"
+                " nothing was kept: make room and run again"
             ) from error
 
     def _remove_made(self) -> None:

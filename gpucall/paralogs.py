@@ -35,9 +35,7 @@ class Site:
 FILTER = "ThirdHaplotype"
 
 
-def mark(
-    reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs
-) -> list[Call]:
+def mark(reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs) -> list[Call]:
     """Add the filter to the calls of a tile (and its surroundings) that a third haplotype explains; those calls."""
     if usual <= 0:
         return []

@@ -64,7 +64,8 @@ def pack_reference(bases: NDArray[np.uint8]) -> kernel.Reference:
     def pack(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         padded = np.zeros((len(codes) + 1) // 2 * 2 + 18, dtype=np.uint8)
         padded[: len(codes)] = codes
-        return padded[0::2] << 4 | padded[1::2]
+        packed: NDArray[np.uint8] = padded[0::2] << np.uint8(4) | padded[1::2]
+        return packed
 
     return kernel.Reference(CODE_OF_NT16[nt16], pack(nt16), pack(np.concatenate([np.zeros(1, np.uint8), nt16])))
 

@@ -333,10 +333,8 @@ class Batcher:
             begin = end
 
 
-def thin_out(
-    usable: NDArray[np.bool_], bins: NDArray[np.int64], hashes: NDArray[np.uint64], cap: int
-) -> None:
-    """Clear ``usable`` where more than ``cap`` usable reads share a bin, keeping the smallest hashes (ties all stay)."""
+def thin_out(usable: NDArray[np.bool_], bins: NDArray[np.int64], hashes: NDArray[np.uint64], cap: int) -> None:
+    """Clear ``usable`` where more than ``cap`` usable reads share a bin, keeping the smallest hashes (ties stay)."""
     rows = np.flatnonzero(usable)
     _, starts, counts = np.unique(bins[rows], return_index=True, return_counts=True)
     for start, count in zip(starts[counts > cap], counts[counts > cap], strict=True):

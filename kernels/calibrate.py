@@ -70,7 +70,9 @@ def has_gap(records: Records, row: Any, start: Any, stop: Any) -> Any:
 
 
 @shared
-def count_read(i: Any, records: Records, rows: Any, starts: Any, stops: Any, flank: Any, spanned: Any, gaps: Any) -> Any:
+def count_read(
+    i: Any, records: Records, rows: Any, starts: Any, stops: Any, flank: Any, spanned: Any, gaps: Any
+) -> Any:
     """Count read ``rows[i]`` in every repeat that it spans with ``flank`` bases on both sides.
 
     ``starts`` int64[n] ascend; ``spanned`` and ``gaps`` int64[n] are the counts.

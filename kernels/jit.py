@@ -80,7 +80,7 @@ def cpu_loop(function: F) -> F:
     Without numba's reference counting, which costs some 200 ns whenever a tuple of arrays is passed on. So a loop, and
     what it calls, must not make arrays.
     """
-    return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)  # type: ignore[no-any-return]
+    return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
 
 
 def cuda_loop(function: F) -> F | None:

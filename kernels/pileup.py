@@ -23,7 +23,7 @@ from .records import (
     u32,
     u64,
 )
-from .scalar import base_at, is_match, nt16_at, query_index
+from .scalar import base_at, is_match, query_index
 
 
 class Reference(NamedTuple):
@@ -86,7 +86,9 @@ def count_difference(evidence: Evidence, at: Any, base: Any, quality: Any) -> An
 
 
 @shared
-def compare_base(records: Records, row: Any, query: Any, at: Any, reference: Reference, evidence: Any, floor: Any) -> Any:
+def compare_base(
+    records: Records, row: Any, query: Any, at: Any, reference: Reference, evidence: Any, floor: Any
+) -> Any:
     """Count the base at ``query`` if it differs from the reference at ``at`` and both are known."""
     base = base_at(records.raw, records.seq[row], query)
     expected = reference.code[at]
@@ -126,7 +128,9 @@ def compare_segment(
 
 
 @shared
-def read_evidence(i: Any, records: Records, rows: Any, origin: Any, reference: Reference, out: Evidence, floor: Any) -> Any:
+def read_evidence(
+    i: Any, records: Records, rows: Any, origin: Any, reference: Reference, out: Evidence, floor: Any
+) -> Any:
     """Add the differences of read ``rows[i]`` to the evidence over the stretch that starts at ``origin``."""
     row = rows[i]
     size = out.count.shape[0]
@@ -241,9 +245,7 @@ def read_events(i: Any, records: Records, rows: Any, first: Any, origin: Any, re
 
 
 @cpu_loop
-def events_cpu(
-    n: int, records: Records, rows: Any, first: Any, origin: int, reference: Reference, out: Events
-) -> None:
+def events_cpu(n: int, records: Records, rows: Any, first: Any, origin: int, reference: Reference, out: Events) -> None:
     for i in range(n):
         read_events(i, records, rows, first, origin, reference, out)
 
@@ -307,7 +309,9 @@ def base_quality(records: Records, row: Any, query: Any, cap: Any) -> Any:
 
 
 @shared
-def add_to_site(s: Any, records: Records, row: Any, query: Any, position: Any, quality: Any, costs: Any, out: Sites) -> Any:
+def add_to_site(
+    s: Any, records: Records, row: Any, query: Any, position: Any, quality: Any, costs: Any, out: Sites
+) -> Any:
     """Count one fragment's base at a site."""
     base = base_at(records.raw, records.seq[row], query)
     out.count[s, base, 1 if records.flag[row] & REVERSE else 0] += 1

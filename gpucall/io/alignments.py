@@ -253,7 +253,7 @@ def open_alignments(
         where regions are asked and the index is not the file's.
     """
     try:
-        handle = open(path, "rb")
+        handle = open(path, "rb")  # noqa: SIM115 (the source closes it)
         magic = handle.read(4)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
@@ -266,7 +266,9 @@ def open_alignments(
         if not magic:
             raise TruncatedInput(f"{path}: the file is empty; expected BAM or CRAM")
         if magic[:2] != b"\x1f\x8b":
-            raise InputError(f"{path}: neither BAM nor CRAM (it starts with {magic!r}); convert it with 'samtools view'")
+            raise InputError(
+                f"{path}: neither BAM nor CRAM (it starts with {magic!r}); convert it with 'samtools view'"
+            )
         _check_eof_block(path, handle)
         index = None
         if regions is not None:

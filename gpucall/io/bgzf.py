@@ -1,4 +1,4 @@
-"""BGZF reading (SAM v1, section 4.1): whole ranges of blocks, inflated on threads that hold no GIL, every CRC checked."""
+"""BGZF reading (SAM v1, section 4.1): ranges of blocks, inflated on threads that hold no GIL, every CRC checked."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ FORMAT = "GT:AD:DP:GQ:PL"
 HIGHEST_GQ = 99
 HIGHEST_PL = 99999
 
-META = HEADER + """\
+META = (
+    HEADER
+    + """\
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
 ##FORMAT=<ID=AD,Number=R,Type=Integer,Description="Fragments that support each allele">
 ##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
@@ -27,6 +29,7 @@ META = HEADER + """\
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, lowest 0">
 ##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set: POS of its first record">
 """
+)
 
 
 def header_lines(header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> str:

@@ -1,0 +1,233 @@
+"""One sample gives the same bytes, however its stream is cut, read and worked on.
+
+The VCF's body and every QC file are compared; the VCF's header names the command and the device.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pysam
+import pytest
+
+from gpucall import engine
+from gpucall.config import Batching, Calibration, Filters, Settings
+
+from . import fixtures, small_sample, tricky_sample
+from .conftest import ROOT
+from .device_like import SeparateMemory, Shuffled
+
+Outputs = dict[str, bytes]
+QC_FILES = ("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics")
+
+# Thinning and calibration that end inside the sample, so that where they end must not depend on batches.
+SETTINGS = {
+    "default": Settings(),
+    "strained": Settings(filters=Filters(starts_per_bin=40), calibration=Calibration(reads=900, margin=2500)),
+}
+BATCHINGS = {
+    "small batches": Batching(batch_bytes=150_000),
+    "smallest batches, small tiles": Batching(batch_bytes=1, tile_span=700),
+    "tiny tiles": Batching(tile_span=97),
+}
+
+
+def call(out: Path, reads: Path, reference: Path, settings: Settings | None = None, **options: Any) -> Outputs:
+    """What a run writes: the VCF's body and the QC files."""
+    chosen = {"device": "cpu", "threads": 1, "settings": settings} | options
+    files = engine.call(reads, reference, out, **chosen).files
+    return {"vcf": body(files["vcf"])} | {kind: files[kind].read_bytes() for kind in QC_FILES}
+
+
+def body(vcf: Path) -> bytes:
+    """The lines of a VCF from #CHROM on."""
+    text = gzip.decompress(vcf.read_bytes())
+    return text[text.index(b"#CHROM") :]
+
+
+def check_same(outputs: Outputs, expected: Outputs) -> None:
+    """Equal, the calls line by line, since a long difference of bytes says little."""
+    assert outputs["vcf"].splitlines() == expected["vcf"].splitlines()
+    assert outputs == expected
+
+
+@pytest.fixture(scope="module")
+def tricky(tmp_path_factory: pytest.TempPathFactory) -> tricky_sample.Files:
+    return tricky_sample.write(tmp_path_factory.mktemp("tricky"))
+
+
+@pytest.fixture(scope="module")
+def expected(tricky: tricky_sample.Files, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outputs]:
+    """By the name of the settings: what one thread writes with one batch and one tile a contig."""
+    folder = tmp_path_factory.mktemp("expected")
+    return {name: call(folder / name, *tricky.paths, settings) for name, settings in SETTINGS.items()}
+
+
+def test_the_sample_has_what_is_hard(expected: dict[str, Outputs]) -> None:
+    """The comparisons below say nothing of what the sample does not show."""
+    records = [line.split(b"\t") for line in expected["default"]["vcf"].splitlines()[1:]]
+    assert any(len(record[3]) > 60 for record in records)
+    assert any(len(record[4]) > 60 for record in records)
+    assert sum(record[4].count(b",") for record in records) >= 2
+    assert any(b"ThirdHaplotype" in record[6] for record in records)
+    assert expected["strained"]["vcf"] != expected["default"]["vcf"]
+
+
+# -- how the stream is cut ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("batching", BATCHINGS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batches_tiles_and_threads(
+    tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], name: str, batching: str, threads: int
+) -> None:
+    settings = replace(SETTINGS[name], batching=BATCHINGS[batching])
+    check_same(call(tmp_path, *tricky.paths, settings, threads=threads), expected[name])
+
+
+@pytest.mark.parametrize("memory", ["420M", "1G"])
+def test_memory(tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], memory: str) -> None:
+    check_same(call(tmp_path, *tricky.paths, threads=2, memory=memory), expected["default"])
+
+
+@pytest.mark.parametrize("name", ["HG002.31x.b37.bam", "NA12878.52x.hg19.bam"])
+def test_real_reads(tmp_path: Path, shared_data: Path, name: str) -> None:
+    reads = shared_data / "real" / name
+    reference = shared_data / "real" / f"{name.split('.')[2]}.chr20.windows.fa.gz"
+    whole = call(tmp_path / "whole", reads, reference)
+    assert len(whole["vcf"].splitlines()) > 200
+    for number, batching in enumerate([Batching(batch_bytes=1 << 20), Batching(batch_bytes=3 << 20, tile_span=4999)]):
+        settings = Settings(batching=batching)
+        check_same(call(tmp_path / str(number), reads, reference, settings, threads=number + 1), whole)
+
+
+# -- how the reads are stored ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batching", [Batching(), Batching(batch_bytes=1, tile_span=700)])
+def test_an_index_changes_nothing_but_the_time(tmp_path: Path, tricky: tricky_sample.Files, batching: Batching) -> None:
+    without = Path(shutil.copy(tricky.bam, tmp_path / tricky.bam.name))
+    regions = ["chr1:1990-2700", "chr1:5001-5001", "chr1:7100-7300", "chr2:600-900"]
+    settings = Settings(batching=batching)
+    sequential = call(tmp_path / "sequential", without, tricky.reference, settings, regions=regions)
+    assert len(sequential["vcf"].splitlines()) > 8
+    check_same(call(tmp_path / "indexed", *tricky.paths, settings, regions=regions, threads=2), sequential)
+
+
+def test_regions_of_real_reads(tmp_path: Path, shared_data: Path) -> None:
+    reads, reference = (shared_data / "real" / name for name in ("HG002.31x.b37.bam", "b37.chr20.windows.fa.gz"))
+    without = Path(shutil.copy(reads, tmp_path / "HG002.31x.b37.bam"))
+    regions = ["20:10010000-10030000", "20:10050001-10050400"]
+    sequential = call(tmp_path / "sequential", without, reference, regions=regions)
+    assert len(sequential["vcf"].splitlines()) > 20
+    check_same(call(tmp_path / "indexed", reads, reference, regions=regions), sequential)
+
+
+def test_cram(tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs]) -> None:
+    cram = fixtures.write_cram(tmp_path / "reads.cram", *tricky.paths)
+    check_same(call(tmp_path / "out", cram, tricky.reference), expected["default"])
+
+
+@pytest.mark.parametrize("regions", [[], ["chr20:10020000-10040000"]])
+def test_cram_of_real_reads(tmp_path: Path, shared_data: Path, regions: list[str]) -> None:
+    reference = shared_data / "real" / "hg19.chr20.windows.fa.gz"
+    bam, cram = (
+        call(tmp_path / kind, shared_data / "real" / f"NA12878.52x.hg19.{kind}", reference, regions=regions)
+        for kind in ("bam", "cram")
+    )
+    check_same(cram, bam)
+
+
+def permuted(reads: list[fixtures.Read], seed: int) -> Iterator[fixtures.Read]:
+    """Reads of equal position in another order."""
+    chance = random.Random(seed)
+    for _, group in groupby(reads, key=lambda read: (read.tid, read.pos)):
+        equal = list(group)
+        yield from chance.sample(equal, len(equal))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reads_of_equal_position_in_another_order(tmp_path: Path, expected: dict[str, Outputs], seed: int) -> None:
+    files = tricky_sample.write(tmp_path, list(permuted(tricky_sample.reads(), seed)))
+    outputs = call(tmp_path / "out", *files.paths)
+    assert outputs["vcf"].splitlines() == expected["default"]["vcf"].splitlines()
+
+
+def test_two_read_groups(tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs]) -> None:
+    with pysam.AlignmentFile(str(tricky.bam)) as source:
+        header = source.header.to_dict()
+        header["RG"] = [{"ID": name, "SM": "sample", "LB": name} for name in ("a", "b")]
+        with pysam.AlignmentFile(str(tmp_path / "reads.bam"), "wb", header=header) as split:
+            for read in source:
+                read.set_tag("RG", "ab"[int(read.query_name.split(".")[-1]) % 2])
+                split.write(read)
+    check_same(call(tmp_path / "out", tmp_path / "reads.bam", tricky.reference), expected["default"])
+
+
+# -- what runs the kernels ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_memory_that_the_host_does_not_see(
+    tmp_path: Path,
+    tricky: tricky_sample.Files,
+    expected: dict[str, Outputs],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """As on a card: no kernel gets a host array, no stage reads device memory without a copy."""
+    monkeypatch.setattr(engine, "select", lambda device: (SeparateMemory(), device))
+    settings = replace(SETTINGS[name], batching=Batching(batch_bytes=400_000, tile_span=2500))
+    check_same(call(tmp_path, *tricky.paths, settings), expected[name])
+
+
+@pytest.fixture(scope="module")
+def few_reads(tmp_path_factory: pytest.TempPathFactory) -> tricky_sample.Files:
+    """The tricky sample at a depth that interpreted kernels can work on."""
+    reads = [read for read in tricky_sample.reads(depth=12, pile=60) if read.tid == 0 and 900 < read.pos < 7400]
+    return tricky_sample.write(tmp_path_factory.mktemp("few"), reads)
+
+
+def test_threads_in_random_order(
+    tmp_path: Path, few_reads: tricky_sample.Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CUDA loops, one thread after the other in an order that no card has."""
+    expected = call(tmp_path / "cpu", *few_reads.paths)
+    assert len(expected["vcf"].splitlines()) > 15
+    monkeypatch.setattr(engine, "select", lambda device: (Shuffled(), device))
+    check_same(call(tmp_path / "shuffled", *few_reads.paths), expected)
+
+
+def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
+    """The outputs of ``gpucall call`` in a process of its own."""
+    command = [sys.executable, "-m", "gpucall", "call", "--device", device, "--threads", "2", "--out", str(out)]
+    environment = os.environ | ({"NUMBA_ENABLE_CUDASIM": "1"} if simulator else {})
+    command += ["--reference", str(sample.reference), str(sample.bam)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    (vcf,) = out.glob("*.vcf.gz")
+    name = vcf.name.removesuffix(".vcf.gz")
+    texts = [path for path in sorted(out.iterdir()) if path.suffix in (".txt", ".json") and "manifest" not in path.name]
+    assert len(texts) == len(QC_FILES)
+    return {"vcf": body(vcf)} | {path.name.removeprefix(name): path.read_bytes() for path in texts}
+
+
+def test_simulator(tmp_path: Path) -> None:
+    """The CUDA path, under numba's simulator, on SNVs, indels, overlapping mates and a deep site."""
+    sample = small_sample.make(tmp_path / "sample", length=3000, deep_sites=((1500, 80),))
+    expected = run_cli(tmp_path / "cpu", sample, "cpu", simulator=False)
+    kinds = {len(line.split(b"\t")[3]) == len(line.split(b"\t")[4]) for line in expected["vcf"].splitlines()[1:]}
+    assert kinds == {True, False}
+    check_same(run_cli(tmp_path / "cuda", sample, "cuda", simulator=True), expected)

@@ -21,7 +21,7 @@ from numba import cuda
 
 from gpucall import backend, doctor, engine
 
-from . import small_sample
+from . import tricky_sample
 from .cuda_kernels import RecordingBackend, cuda_kernels
 
 KERNELS = cuda_kernels()
@@ -33,7 +33,7 @@ Signatures = dict[str, set[tuple[Any, ...]]]
 def signatures(tmp_path_factory: pytest.TempPathFactory) -> Signatures:
     """Kernel -> the types that it was launched with while a sample was called and the doctor looked at the machine."""
     folder = tmp_path_factory.mktemp("ptx")
-    sample = small_sample.make(folder / "sample")
+    sample = tricky_sample.write(folder / "sample")
     recording = RecordingBackend()
     with pytest.MonkeyPatch.context() as patch:
         for module in (backend, engine):

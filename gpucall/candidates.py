@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import reduce
+from operator import and_
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,14 +87,45 @@ def find(
     return Found(positions[(positions >= first) & (positions < last)], windows)
 
 
+class Criterion(NamedTuple):
+    """One condition of becoming a candidate: ``measured`` is at least ``needed`` (numbers, or arrays of them)."""
+
+    what: str
+    measured: Any
+    needed: Any
+
+    @property
+    def met(self) -> Any:
+        """Where the condition holds."""
+        return self.measured >= self.needed
+
+
+def snv_criteria(count: Any, quality: Any, depth: Any, settings: Candidates) -> list[Criterion]:
+    """What a base other than the reference's must show: of ``depth`` reads ``count``, with a sum of qualities."""
+    return [
+        Criterion("reads", count, settings.min_support),
+        Criterion("sum of qualities", quality, settings.min_quality_sum),
+        Criterion("reads x 1000", count * 1000, depth * settings.min_snv_permille),
+    ]
+
+
+def indel_criteria(support: Any, depth: Any, settings: Candidates) -> list[Criterion]:
+    """What an indel must show: ``support`` fragments at a place of ``depth`` reads."""
+    shallow = np.less_equal(depth, settings.shallow)
+    return [
+        Criterion("fragments", support, np.where(shallow, 1, settings.min_support)),
+        Criterion("fragments x 1000", support * 1000, depth * settings.min_indel_permille),
+    ]
+
+
 def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> Iterator[Allele]:
     """Bases other than the reference's that enough reads show."""
     xp = reads.backend.xp
     low = max(reads.tile.start - reads.halo - reads.origin, 0)
     high = min(reads.tile.stop + reads.halo - reads.origin, len(reads.bases))
     count = evidence.count[low:high]
-    enough = (count >= settings.min_support) & (evidence.quality[low:high] >= settings.min_quality_sum)
-    enough &= count * 1000 >= evidence.depth[low:high, None] * settings.min_snv_permille
+    criteria = snv_criteria(count, evidence.quality[low:high], evidence.depth[low:high, None], settings)
+    enough = reduce(and_, (criterion.met for criterion in criteria))
     at, base = (reads.backend.download(column) for column in xp.nonzero(enough))
     support = reads.backend.download(count[enough])
     for index, letter, fragments in zip(at.tolist(), base.tolist(), support.tolist(), strict=True):
@@ -101,8 +134,17 @@ def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> I
 
 def indel_alleles(reads: TileReads, events: Events, depth: NDArray[np.int32], settings: Candidates) -> Iterator[Allele]:
     """Insertions and deletions that enough fragments show."""
-    if len(events.length) == 0:
-        return
+    firsts, support = distinct_indels(reads, events)
+    criteria = indel_criteria(support, depth[events.position[firsts]], settings)
+    enough = reduce(and_, (criterion.met for criterion in criteria))
+    for first, fragments in zip(firsts[enough].tolist(), support[enough].tolist(), strict=True):
+        allele = indel_allele(reads, events, first, fragments)
+        if b"N" not in allele.inserted:
+            yield allele
+
+
+def distinct_indels(reads: TileReads, events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One event of each distinct indel, ordered by position, and the fragments that show it."""
     names = reads.batch.records.name_hash[events.row]
     order = np.lexsort((names, events.key, events.length, events.position))
     columns = [column[order] for column in (events.position, events.length, events.key)]
@@ -111,15 +153,15 @@ def indel_alleles(reads: TileReads, events: Events, depth: NDArray[np.int32], se
     new_fragment = new_allele.copy()
     new_fragment[1:] |= names[order][1:] != names[order][:-1]
     firsts = np.flatnonzero(new_allele)
-    support = np.add.reduceat(new_fragment.astype(np.int64), firsts)
-    at = columns[0][firsts]
-    enough = (support >= settings.min_support) | (depth[at] <= settings.shallow)
-    enough &= support * 1000 >= depth[at] * settings.min_indel_permille
-    for first, fragments in zip(order[firsts[enough]].tolist(), support[enough].tolist(), strict=True):
-        length = int(events.length[first])
-        inserted = inserted_bases(reads, events, first) if length > 0 else b""
-        if b"N" not in inserted:
-            yield Allele(reads.origin + int(events.position[first]), max(-length, 0), inserted, fragments)
+    support = np.add.reduceat(new_fragment.astype(np.int64), firsts) if len(firsts) else firsts
+    return order[firsts], support
+
+
+def indel_allele(reads: TileReads, events: Events, event: int, support: int) -> Allele:
+    """The allele of an event."""
+    length = int(events.length[event])
+    inserted = inserted_bases(reads, events, event) if length > 0 else b""
+    return Allele(reads.origin + int(events.position[event]), max(-length, 0), inserted, support)
 
 
 def inserted_bases(reads: TileReads, events: Events, event: int) -> bytes:

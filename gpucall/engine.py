@@ -25,7 +25,7 @@ from .genotype import Call
 from .io.alignments import AlignmentSource, open_alignments, sample_name
 from .io.reference import Reference, check_header
 from .io.vcf import VcfWriter, record
-from .kernels.pileup import Evidence
+from .kernels.pileup import Events, Evidence, Sites
 from .machine import cores
 from .outputs import OutputFolder, checksum
 from .reads import Batch, Batcher, Tile
@@ -62,6 +62,40 @@ class Piece:
 
 
 @dataclass
+class Pass:
+    """One run of the stages over a tile: what each of them found.
+
+    sites    the evidence at ``found.snv_positions``
+    weighed  ``found.windows`` with their haplotypes
+    calls    in order, annotated
+    """
+
+    reads: pileup.TileReads
+    evidence: Evidence
+    events: Events
+    found: candidates.Found
+    sites: Sites
+    weighed: list[genotype.Weighed]
+    calls: list[Call]
+
+
+@dataclass
+class Examined:
+    """What all passes over a tile and its surroundings found.
+
+    first     the pass over the tile
+    suspects  its heterozygous SNVs, as far as a third haplotype may explain them
+    again     passes without the reads of a third haplotype, over the stretches where there is one
+    calls     of the tile, in order
+    """
+
+    first: Pass
+    suspects: list[paralogs.Site]
+    again: list[Pass]
+    calls: list[Call]
+
+
+@dataclass
 class Run:
     """Everything that the stages of one sample share."""
 
@@ -84,8 +118,9 @@ class Run:
             for start, stop in self._owned(contig, tile):
                 covered = bases[start - origin : stop - origin]
                 quality.add_depth(batch.device, covered, tile.tid, start, stop, rows=(tile.row, tile.row_stop))
-            calls = [call for call in self._call(batch, tile, origin, bases) if self._asked(contig, call)]
-            piece.calls += [(contig, call) for call in calls]
+            if self.regions is None or self.regions.overlaps(contig, tile.start, tile.stop):
+                calls = self.examine(batch, tile, origin, bases).calls
+                piece.calls += [(contig, call) for call in calls if self._asked(contig, call)]
         quality.add_variants(piece.calls)
         piece.text = "".join(record(contig, call) for contig, call in piece.calls)
         return piece
@@ -105,37 +140,35 @@ class Run:
     def _asked(self, contig: str, call: Call) -> bool:
         return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])
 
-    def _call(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> list[Call]:
-        contig = self.source.header.names[tile.tid]
-        if self.regions is not None and not self.regions.overlaps(contig, tile.start, tile.stop):
-            return []
-        reads = self._tile_reads(batch, tile, origin, bases)
-        evidence, calls = self._call_around(reads, self.settings.paralogs.margin)
-        depth = self.backend.download(evidence.depth)
-        marked = paralogs.mark(reads, calls, depth, self.usual_depth, self.settings.paralogs)
-        if marked:
-            calls = self._call_again(reads, calls, marked)
-        return [call for call in calls if tile.start <= call.position < tile.stop]
+    def examine(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> Examined:
+        """All stages over a tile, whose reference stretch ``bases`` starts at ``origin``."""
+        first = self._pass(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin)
+        depth = self.backend.download(first.evidence.depth)
+        suspects = paralogs.suspects(first.reads, first.calls, depth, self.usual_depth, self.settings.paralogs)
+        marked = paralogs.mark(suspects)
+        again = list(self._passes_again(first.reads, marked)) if marked else []
+        calls = merge_passes(first.calls, marked, again)
+        return Examined(first, suspects, again, [call for call in calls if tile.start <= call.position < tile.stop])
 
-    def _call_around(self, reads: pileup.TileReads, margin: int) -> tuple[Evidence, list[Call]]:
-        """Calls of a tile and ``margin`` bp around it, in order."""
+    def _pass(self, reads: pileup.TileReads, margin: int) -> Pass:
+        """The stages over a tile and ``margin`` bp around it."""
         settings = self.settings
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
         found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, margin)
         sites = pileup.gather_sites(reads, found.snv_positions)
         scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
+        weighed = genotype.weigh_windows(reads, scored, settings.genotyping)
         calls = [
             *genotype.call_snvs(reads, sites, settings.genotyping),
-            *genotype.call_windows(reads, scored, settings.genotyping),
+            *genotype.call_windows(reads, weighed, settings.genotyping),
         ]
-        calls.sort(key=lambda call: (call.position, call.ref, call.alts))
-        return evidence, [filters.annotate(call, settings.filtering) for call in calls]
+        calls.sort(key=in_order)
+        calls = [filters.annotate(call, settings.filtering) for call in calls]
+        return Pass(reads, evidence, events, found, sites, weighed, calls)
 
-    def _call_again(self, reads: pileup.TileReads, calls: list[Call], marked: list[Call]) -> list[Call]:
-        """The calls, those near a third haplotype made again without its reads; its own sites stay, filtered."""
-        kept = {id(call) for call in marked}
-        positions = {call.position for call in marked}
+    def _passes_again(self, reads: pileup.TileReads, marked: list[Call]) -> Iterator[Pass]:
+        """A pass without the reads of the third haplotype over each stretch around its sites."""
         batch = replace(reads.batch, usable=paralogs.without_foreign(reads, marked))
         for start, stop in paralogs.regions(marked, self.settings.paralogs):
             tile = reads.tile._replace(start=start, stop=stop)
@@ -143,10 +176,7 @@ class Run:
             tile = tile._replace(row=int(rows[0]), row_stop=int(rows[1]))
             origin = max(start - 2 * reads.halo, reads.origin)
             bases = reads.bases[origin - reads.origin : stop + 2 * reads.halo - reads.origin]
-            _, again = self._call_around(self._tile_reads(batch, tile, origin, bases), 0)
-            calls = [call for call in calls if id(call) in kept or not start <= call.position < stop]
-            calls += [call for call in again if call.position not in positions]
-        return sorted(calls, key=lambda call: (call.position, call.ref, call.alts))
+            yield self._pass(self._tile_reads(batch, tile, origin, bases), 0)
 
     def _tile_reads(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> pileup.TileReads:
         halo, kept = self.settings.batching.halo, self.settings.filters
@@ -186,6 +216,22 @@ class Run:
         for call in genotype.call_snvs(reads, sites, settings.genotyping):
             if call.position < stop:
                 yield tile.tid, call
+
+
+def in_order(call: Call) -> tuple[int, str, tuple[str, ...]]:
+    """Sort key of calls of one contig."""
+    return call.position, call.ref, call.alts
+
+
+def merge_passes(calls: list[Call], marked: list[Call], again: list[Pass]) -> list[Call]:
+    """The calls, those in later passes instead of the first's; the sites of a third haplotype stay, filtered."""
+    kept = {id(call) for call in marked}
+    positions = {call.position for call in marked}
+    for later in again:
+        start, stop = later.reads.tile.start, later.reads.tile.stop
+        calls = [call for call in calls if id(call) in kept or not start <= call.position < stop]
+        calls += [call for call in later.calls if call.position not in positions]
+    return sorted(calls, key=in_order)
 
 
 def call(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .annotations import strand_numbers
 from .config import Filtering
 from .genotype import Call
@@ -31,22 +33,40 @@ def annotate(call: Call, settings: Filtering) -> Call:
     return call
 
 
+class Check(NamedTuple):
+    """What one filter measures on a call; it fails below (``least``) or above a threshold, where it applies at all."""
+
+    filter: str
+    what: str
+    measured: float
+    least: bool
+    threshold: float
+    applies: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """True where the filter doubts the call."""
+        beyond = self.measured < self.threshold if self.least else self.measured > self.threshold
+        return self.applies and beyond
+
+
+def checks(call: Call, settings: Filtering) -> list[Check]:
+    """All filters that look at one call alone, in the order of the FILTER column."""
+    alternate, supporting = sum(call.counts[1:]), sum(call.counts)
+    odds, share = float(str(call.info["SAO"])), alternate * 1000 / max(supporting, 1)
+    return [
+        Check("LowQual", "QUAL", call.qual, True, lowest_qual(call, settings)),
+        Check("LowGQ", "GQ", call.gq, True, settings.min_gq),
+        Check("LowMQ", "MQ of the alternate fragments", call.mapq, True, settings.min_mapq, alternate > 0),
+        Check("StrandBias", "SAO", odds, False, highest_artifact(call, settings), 0 in call.genotype),
+        Check("AlleleBalance", "alternate, permille", share, True, settings.min_het_permille, alternate > 0),
+        Check("ReadEnd", "bp to the end of alignments", call.edge, True, settings.min_edge, call.edge >= 0),
+    ]
+
+
 def reasons(call: Call, settings: Filtering) -> list[str]:
     """Filters that the call fails."""
-    failed = []
-    if call.qual < lowest_qual(call, settings):
-        failed.append("LowQual")
-    if call.gq < settings.min_gq:
-        failed.append("LowGQ")
-    if sum(call.counts[1:]) and call.mapq < settings.min_mapq:
-        failed.append("LowMQ")
-    if strand_biased(call, settings):
-        failed.append("StrandBias")
-    if unbalanced(call, settings):
-        failed.append("AlleleBalance")
-    if 0 <= call.edge < settings.min_edge:
-        failed.append("ReadEnd")
-    return failed
+    return [check.filter for check in checks(call, settings) if check.failed]
 
 
 def lowest_qual(call: Call, settings: Filtering) -> float:
@@ -57,13 +77,6 @@ def lowest_qual(call: Call, settings: Filtering) -> float:
     return min(max(call.depth / 2.5, low), high)
 
 
-def strand_biased(call: Call, settings: Filtering) -> bool:
-    """True where a systematic error of one strand is the better explanation of a heterozygous call."""
-    highest = settings.max_artifact if call.is_snv else max(settings.max_artifact, settings.max_indel_artifact)
-    return 0 in call.genotype and float(str(call.info["SAO"])) > highest
-
-
-def unbalanced(call: Call, settings: Filtering) -> bool:
-    """True where too few fragments show the alternates of a heterozygous call."""
-    total = sum(call.counts)
-    return sum(call.counts[1:]) > 0 and sum(call.counts[1:]) * 1000 < settings.min_het_permille * total
+def highest_artifact(call: Call, settings: Filtering) -> float:
+    """SAO above which a systematic error of one strand is the better explanation of a heterozygous call."""
+    return settings.max_artifact if call.is_snv else max(settings.max_artifact, settings.max_indel_artifact)

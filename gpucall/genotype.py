@@ -148,15 +148,28 @@ def site_ranks(sites: Sites, s: int, reference: int, alternates: list[int]) -> d
 # -- windows ------------------------------------------------------------------------------------------------------
 
 
-def call_windows(reads: TileReads, scored: list[Scored], settings: Genotyping) -> Iterator[Call]:
-    """Calls of all windows of a tile; one launch for all pairs of haplotypes."""
+def weigh_windows(reads: TileReads, scored: list[Scored], settings: Genotyping) -> list[Weighed]:
+    """Weigh the haplotype pairs of all windows of a tile, in one launch."""
     if not scored:
-        return
+        return []
     fragments = [merge_mates(reads, window, settings) for window in scored]
     pairs = [list(combinations_with_replacement(range(len(window.haplotypes)), 2)) for window in scored]
     totals = pair_costs(reads, [costs for _, costs in fragments], pairs)
-    for window, (rows, costs), pair, total in zip(scored, fragments, pairs, totals, strict=True):
-        yield from window_calls(reads, window, rows, costs, pair, total, settings)
+    posteriors = [
+        total + pair_priors(window, pair, settings) for window, pair, total in zip(scored, pairs, totals, strict=True)
+    ]
+    return [
+        Weighed(window, rows, costs, pair, total, posterior, int(posterior.argmin()))
+        for window, (rows, costs), pair, total, posterior in zip(
+            scored, fragments, pairs, totals, posteriors, strict=True
+        )
+    ]
+
+
+def call_windows(reads: TileReads, weighed: list[Weighed], settings: Genotyping) -> Iterator[Call]:
+    """Calls of all windows of a tile."""
+    for window in weighed:
+        yield from window_calls(reads, window, settings)
 
 
 def merge_mates(reads: TileReads, window: Scored, settings: Genotyping) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -217,19 +230,10 @@ def site_groups(alleles: list[Allele]) -> list[list[int]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def window_calls(
-    reads: TileReads,
-    window: Scored,
-    rows: NDArray[np.int32],
-    costs: NDArray[np.int32],
-    pairs: list[tuple[int, int]],
-    totals: NDArray[np.int64],
-    settings: Genotyping,
-) -> Iterator[Call]:
+def window_calls(reads: TileReads, weighed: Weighed, settings: Genotyping) -> Iterator[Call]:
     """Calls of one window, consistent with each other: all from the same most probable pair of haplotypes."""
-    posterior = totals + pair_priors(window, pairs, settings)
-    weighed = Weighed(window, rows, costs, pairs, posterior, int(posterior.argmin()))
-    one, two = (window.haplotypes[h] for h in pairs[weighed.best])
+    window = weighed.window
+    one, two = (window.haplotypes[h] for h in weighed.pairs[weighed.best])
     calls = []
     states = []
     for bits in site_groups(window.window.alleles):
@@ -248,13 +252,15 @@ class Weighed:
 
     rows       int32[fragments]
     costs      int32[fragments, haplotypes], 1/64 phred
-    posterior  int64[pairs], 1/64 phred; ``best`` is the lowest
+    totals     int64[pairs] cost of the fragments, 1/64 phred
+    posterior  int64[pairs] that and the prior; ``best`` is the lowest
     """
 
     window: Scored
     rows: NDArray[np.int32]
     costs: NDArray[np.int32]
     pairs: list[tuple[int, int]]
+    totals: NDArray[np.int64]
     posterior: NDArray[np.int64]
     best: int
 

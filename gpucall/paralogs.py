@@ -25,6 +25,7 @@ class Site:
     crowded: float  # depth over the sample's usual depth
     cis: set[int] = field(default_factory=set)  # sites whose alternates are on the same reads
     trans: set[int] = field(default_factory=set)  # sites whose alternates are on other reads
+    foreign: bool = False  # a third haplotype explains it
 
     @property
     def share(self) -> tuple[int, int]:
@@ -35,8 +36,10 @@ class Site:
 FILTER = "ThirdHaplotype"
 
 
-def mark(reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs) -> list[Call]:
-    """Add the filter to the calls of a tile (and its surroundings) that a third haplotype explains; those calls."""
+def suspects(
+    reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: float, settings: Paralogs
+) -> list[Site]:
+    """The heterozygous SNVs among the calls of a tile (and its surroundings), judged."""
     if usual <= 0:
         return []
     around = np.concatenate([[0], np.cumsum(depth, dtype=np.int64)])
@@ -52,9 +55,15 @@ def mark(reads: TileReads, calls: list[Call], depth: NDArray[np.int32], usual: f
         if call.is_snv and len(call.alts) == 1 and call.genotype == (0, 1)
     ]
     link(reads, sites, settings)
-    first = {index for index in range(len(sites)) if is_core(index, sites, settings)}
-    second = {index for index in range(len(sites)) if index not in first and joins(index, sites, first, settings)}
-    marked = [sites[index].call for index in sorted(first | second)]
+    core = {index for index in range(len(sites)) if is_core(index, sites, settings)}
+    for index, site in enumerate(sites):
+        site.foreign = index in core or joins(index, sites, core, settings)
+    return sites
+
+
+def mark(sites: list[Site]) -> list[Call]:
+    """Add the filter to the calls that a third haplotype explains; those calls."""
+    marked = [site.call for site in sites if site.foreign]
     for call in marked:
         call.filters.append(FILTER)
     return marked

@@ -8,6 +8,7 @@ it can be told apart and stays.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,8 +133,16 @@ def near(a: Site, b: Site, settings: Paralogs) -> bool:
     return abs(a.call.position - b.call.position) <= settings.neighbourhood
 
 
-def is_core(index: int, sites: list[Site], settings: Paralogs) -> bool:
-    """True for a site that, with those on the same reads around it, looks like part of a third haplotype.
+class Shared(NamedTuple):
+    """A site and those around it on the same reads: how many, their crowding, and their alternates' share, permille."""
+
+    sites: int
+    crowded: float
+    permille: float
+
+
+def shared_reads(index: int, sites: list[Site], settings: Paralogs) -> Shared:
+    """What a site and those on the same reads around it look like together.
 
     Only the neighbourhood is looked at, so that where tiles end does not matter.
     """
@@ -143,12 +152,20 @@ def is_core(index: int, sites: list[Site], settings: Paralogs) -> bool:
         fresh = {other for other in sites[todo.pop()].cis if other not in group and near(site, sites[other], settings)}
         group |= fresh
         todo += sorted(fresh)
-    if len(group) < settings.min_sites:
-        return False
     alternate = sum(sites[other].share[0] for other in group)
     total = sum(sites[other].share[1] for other in group)
-    crowded = sum(sites[other].crowded for other in group) / len(group)
-    return crowded >= settings.min_crowding and alternate * 1000 <= settings.highest_permille * total
+    crowded = sum(sites[other].crowded for other in sorted(group)) / len(group)
+    return Shared(len(group), crowded, alternate * 1000 / max(total, 1))
+
+
+def is_core(index: int, sites: list[Site], settings: Paralogs) -> bool:
+    """True for a site that, with those on the same reads around it, looks like part of a third haplotype."""
+    found = shared_reads(index, sites, settings)
+    return (
+        found.sites >= settings.min_sites
+        and found.crowded >= settings.min_crowding
+        and found.permille <= settings.highest_permille
+    )
 
 
 def joins(index: int, sites: list[Site], core: set[int], settings: Paralogs) -> bool:

@@ -145,8 +145,14 @@ def events(reads: TileReads, found: Evidence) -> Events:
 
 def gather_sites(reads: TileReads, positions: NDArray[np.int64]) -> Sites:
     """Full evidence at some contig positions (host arrays)."""
+    return gather_rows(reads, positions, *reads.row_range(positions, positions + 1))
+
+
+def gather_rows(
+    reads: TileReads, positions: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]
+) -> Sites:
+    """Evidence of the rows [low, high) of the batch, a range for each of the contig positions (host arrays)."""
     xp, backend, n = reads.backend.xp, reads.backend, len(positions)
-    low, high = reads.row_range(positions, positions + 1)
     out = Sites(
         backend.upload(np.ascontiguousarray(positions, dtype=np.int64)),
         xp.zeros((n, 5, 2), dtype=xp.int32),

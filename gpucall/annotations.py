@@ -40,14 +40,12 @@ where there are several">
 
 def log_binomial(k: int, n: int, p: float) -> float:
     """ln of the probability of k successes in n trials."""
-    choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    return choose + k * math.log(p) + (n - k) * math.log1p(-p)
+    return log_choose(n, k) + k * math.log(p) + (n - k) * math.log1p(-p)
 
 
 def log_low_rate(k: int, n: int) -> float:
     """ln of the probability of k successes in n trials whose rate has the beta distribution (1, 3)."""
-    choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    return choose + math.lgamma(k + 1) + math.lgamma(n - k + 3) - math.lgamma(n + 4) + math.log(3)
+    return log_choose(n, k) + math.lgamma(k + 1) + math.lgamma(n - k + 3) - math.lgamma(n + 4) + math.log(3)
 
 
 STRAY = 0.003  # share of alternate bases that ordinary errors leave on the other strand
@@ -67,6 +65,16 @@ def artifact_odds(reference: Counts, alternate: Counts) -> float:
     return 10 / math.log(10) * (systematic - heterozygous)
 
 
+LOG_FACTORIALS = [math.lgamma(k + 1) for k in range(2048)]
+
+
+def log_choose(n: int, k: int) -> float:
+    """ln of the number of ways to choose k of n."""
+    if n < len(LOG_FACTORIALS):
+        return LOG_FACTORIALS[n] - LOG_FACTORIALS[k] - LOG_FACTORIALS[n - k]
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
 def fisher_strand(reference: Counts, alternate: Counts) -> float:
     """Phred of the two-sided Fisher's exact test that strand and allele are independent."""
     a, b = reference
@@ -74,7 +82,7 @@ def fisher_strand(reference: Counts, alternate: Counts) -> float:
     n, row, column = a + b + c + d, a + b, a + c
     if row in (0, n) or column in (0, n):
         return 0.0
-    logs = [math.lgamma(k + 1) for k in range(n + 1)]
+    logs = LOG_FACTORIALS if n < len(LOG_FACTORIALS) else [math.lgamma(k + 1) for k in range(n + 1)]
     fixed = logs[row] + logs[n - row] + logs[column] + logs[n - column] - logs[n]
 
     def log_probability(k: int) -> float:
@@ -93,24 +101,29 @@ def strand_odds_ratio(reference: Counts, alternate: Counts) -> float:
     return math.log(ratio + 1 / ratio) + math.log(min(a, b) / max(a, b)) - math.log(min(c, d) / max(c, d))
 
 
-def rank_sum(reference: NDArray[np.int64], alternate: NDArray[np.int64]) -> float | None:
-    """Z of the Mann-Whitney test that the alternate's values are higher, from histograms over the same values.
+def rank_sums(reference: NDArray[np.int64], alternate: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Z of the Mann-Whitney test that the alternate's values are higher, from histograms [..., values] over the same
+    values; NaN where either side is empty or all values are equal.
 
-    None where either side is empty or all values are equal.
+    Sums are of integers, so that their order cannot matter.
     """
-    n, m = int(reference.sum()), int(alternate.sum())
     both = reference + alternate
-    total = n + m
-    ties = float((both.astype(np.float64) ** 3 - both).sum())
-    if n == 0 or m == 0:
-        return None
-    variance = n * m / 12 * (total + 1 - ties / (total * (total - 1)))
-    if variance <= 0:
-        return None
-    below = np.cumsum(both) - both
-    ranks = below + (both + 1) / 2
-    statistic = float((alternate * ranks).sum()) - m * (m + 1) / 2
-    return (statistic - n * m / 2) / math.sqrt(variance)
+    n, m, total = reference.sum(axis=-1), alternate.sum(axis=-1), both.sum(axis=-1)
+    ties = (both * (both * both - 1)).sum(axis=-1)
+    below = np.cumsum(both, axis=-1) - both
+    statistic = (alternate * (2 * below + both + 1)).sum(axis=-1) - m * (m + 1) - n * m  # twice U - nm/2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = n * m / 12 * (total + 1 - ties / (total * (total - 1)))
+        z = statistic / 2 / np.sqrt(variance)
+    return np.where((n > 0) & (m > 0) & (variance > 0), z, np.nan)
+
+
+RANKS = ("BaseQRankSum", "MQRankSum", "ReadPosRankSum")
+
+
+def rank_numbers(names: Sequence[str], values: Sequence[float]) -> dict[str, object]:
+    """Those rank sums that could be had."""
+    return {name: round(float(value), 3) for name, value in zip(names, values, strict=True) if not math.isnan(value)}
 
 
 def histogram(values: NDArray[np.int64]) -> NDArray[np.int64]:

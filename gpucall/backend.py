@@ -125,7 +125,10 @@ def _cuda_backend() -> Backend:
     from .kernels import jit
 
     if not jit.HAVE_NUMBA_CUDA:
-        raise NoUsableDevice("CUDA was asked for, but numba-cuda is not installed: pip install 'gpucall[cuda12]'")
+        raise NoUsableDevice(
+            "CUDA was asked for, but there is no NVIDIA driver, or numba-cuda is not installed"
+            " (pip install 'gpucall[cuda12]'); run 'gpucall doctor', or use --device cpu"
+        )
     if jit.SIMULATOR:
         return SimulatorBackend()
     try:

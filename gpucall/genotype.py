@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
@@ -9,7 +10,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
-from .annotations import histogram, rank_sum
+from .annotations import RANKS, histogram, rank_numbers, rank_sums
 from .candidates import Allele
 from .config import Genotyping
 from .haplotypes import Scored
@@ -95,54 +96,62 @@ def call_snvs(reads: TileReads, sites: Sites, settings: Genotyping) -> Iterator[
     costs = genotype_costs(sites)
     posterior = costs + base_priors(settings)[reference]
     best = posterior.argmin(axis=1)
-    homozygous = np.array([PAIRS.index((base, base)) for base in range(4)])[reference]
+    qual = posterior[np.arange(len(best)), HOMOZYGOUS[reference]] - posterior.min(axis=1, initial=1 << 60)
+    called = np.flatnonzero(qual >= settings.min_qual * SCALE)
+    sites = Sites(*(column[called] for column in sites))
+    ranks = snv_ranks(sites, reference[called], best[called])
+    columns = (reference[called], best[called], qual[called], costs[called], posterior[called], ranks)
+    fields = (sites.position, sites.count, sites.mapq, sites.edge)
+    for row in zip(*(column.tolist() for column in (*columns, *fields)), strict=True):
+        yield snv_call(*row)
+
+
+HOMOZYGOUS = np.array([PAIRS.index((base, base)) for base in range(4)])
+COLUMN = {pair: column for column, pair in enumerate(PAIRS)} | {(b, a): column for column, (a, b) in enumerate(PAIRS)}
+
+
+def snv_ranks(sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64]) -> NDArray[np.float64]:
+    """float64[sites, 3]: rank sum tests (``RANKS``) of the called alternate bases against the reference's."""
+    shown = np.array([[base in pair for base in range(4)] for pair in PAIRS])[best]
     rows = np.arange(len(best))
-    qual = posterior[rows, homozygous] - posterior[rows, best]
-    for s in np.flatnonzero(qual >= settings.min_qual * SCALE).tolist():
-        yield snv_call(sites, s, int(reference[s]), PAIRS[int(best[s])], costs[s], posterior[s], int(qual[s]))
+    shown[rows, reference] = False
+    histograms = sites.ranks.astype(np.int64)
+    return rank_sums(histograms[rows, reference], (histograms * shown[:, :, None, None]).sum(axis=1))
 
 
 def snv_call(
-    sites: Sites,
-    s: int,
     reference: int,
-    pair: tuple[int, int],
-    costs: NDArray[np.int64],
-    posterior: NDArray[np.int64],
+    best: int,
     qual: int,
+    costs: list[int],
+    posterior: list[int],
+    ranks: list[float],
+    position: int,
+    count: list[list[int]],
+    mapq: list[int],
+    edge: list[int],
 ) -> Call:
-    """The record of one SNV site."""
-    alternates = sorted({base for base in pair if base != reference}, key=lambda b: (-int(sites.count[s, b].sum()), b))
+    """The record of one SNV site, from its row of every column."""
+    pair = PAIRS[best]
+    alternates = sorted({base for base in pair if base != reference}, key=lambda base: (-sum(count[base]), base))
     alleles = [reference, *alternates]
-    order = [tuple(sorted((alleles[a], alleles[b]))) for a, b in genotype_order(len(alleles))]
-    columns = [PAIRS.index((a, b)) for a, b in order]
-    likelihoods = costs[columns] - costs[columns].min()
-    others = np.delete(posterior[columns], columns.index(PAIRS.index(pair)))
-    fragments = int(sites.count[s, alternates].sum())
+    columns = [COLUMN[alleles[a], alleles[b]] for a, b in genotype_order(len(alleles))]
+    lowest = min(costs[column] for column in columns)
+    fragments = max(sum(sum(count[base]) for base in alternates), 1)
     return Call(
-        position=int(sites.position[s]),
+        position=position,
         ref=BASES[reference],
         alts=tuple(BASES[base] for base in alternates),
         genotype=tuple(sorted(alleles.index(base) for base in pair)),
-        strands=[(int(sites.count[s, base, 0]), int(sites.count[s, base, 1])) for base in alleles],
-        likelihoods=likelihoods.tolist(),
+        strands=[(count[base][0], count[base][1]) for base in alleles],
+        likelihoods=[costs[column] - lowest for column in columns],
         qual=qual / SCALE,
-        gq=int(others.min() - posterior[PAIRS.index(pair)]) // SCALE,
-        mapq=float(np.sqrt(sites.mapq[s, alternates].sum() / max(fragments, 1))),
-        edge=float(sites.edge[s, alternates].sum() / max(fragments, 1)),
-        depth=int(sites.count[s].sum()),
-        info=site_ranks(sites, s, reference, alternates),
+        gq=(min(posterior[column] for column in columns if column != best) - posterior[best]) // SCALE,
+        mapq=math.sqrt(sum(mapq[base] for base in alternates) / fragments),
+        edge=sum(edge[base] for base in alternates) / fragments,
+        depth=sum(sum(strands) for strands in count),
+        info=rank_numbers(RANKS, ranks),
     )
-
-
-RANKS = ("BaseQRankSum", "MQRankSum", "ReadPosRankSum")
-
-
-def site_ranks(sites: Sites, s: int, reference: int, alternates: list[int]) -> dict[str, object]:
-    """Rank sum tests of a site's alternate bases against the reference's."""
-    columns = sites.ranks[s].astype(np.int64)
-    values = [rank_sum(columns[reference, k], columns[alternates, k].sum(axis=0)) for k in range(len(RANKS))]
-    return {name: round(value, 3) for name, value in zip(RANKS, values, strict=True) if value is not None}
 
 
 # -- windows ------------------------------------------------------------------------------------------------------
@@ -414,11 +423,11 @@ def allele_support(
     strands = [(int(((choice == k) & ~reverse).sum()), int(((choice == k) & reverse).sum())) for k in range(alleles)]
     mapq = host.mapq[rows].astype(np.int64)
     edge = np.maximum(np.minimum(position - host.pos[rows], host.end[rows] - 1 - position), 0) >> 1
-    ranks: dict[str, object] = {}
-    for name, values in (("MQRankSum", mapq), ("ReadPosRankSum", edge.astype(np.int64))):
-        z = rank_sum(histogram(values[choice == 0]), histogram(values[choice > 0]))
-        if z is not None:
-            ranks[name] = round(z, 3)
+    values = np.stack([mapq, edge.astype(np.int64)])
+    reference, alternates = (
+        np.stack([histogram(row[chosen]) for row in values]) for chosen in (choice == 0, choice > 0)
+    )
+    ranks = rank_numbers(RANKS[1:], rank_sums(reference, alternates).tolist())
     alternate = mapq[choice > 0].astype(np.float64)
     return Support(strands, float(np.sqrt((alternate**2).mean())) if len(alternate) else 0.0, ranks)
 

@@ -18,6 +18,7 @@ all kernel sources. It must be called before a kernel module is imported.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib.util
 import os
@@ -29,7 +30,25 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 SIMULATOR = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
-HAVE_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
+
+
+def _cuda_in_sight() -> bool:
+    """True where CUDA kernels can be of use: the simulator, a driver, or GPUCALL_CUDA=1 (compile without a driver).
+
+    Importing numba-cuda takes longer than calling a megabase, so a machine without a driver does not.
+    """
+    if importlib.util.find_spec("numba_cuda") is None:
+        return False
+    if SIMULATOR or os.environ.get("GPUCALL_CUDA") == "1" or "NUMBA_CUDA_DRIVER" in os.environ:
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Path("/dev/nvidiactl").exists()
+    return True
+
+
+HAVE_NUMBA_CUDA = _cuda_in_sight()
 
 
 def source_digest() -> str:
@@ -84,7 +103,7 @@ def cpu_loop(function: F) -> F:
 
 
 def cuda_loop(function: F) -> F | None:
-    """Compile a one-thread-per-item kernel for CUDA (or the simulator); None where numba-cuda is not installed."""
+    """Compile a one-thread-per-item kernel for CUDA (or the simulator); None where CUDA is not in sight."""
     return cuda.jit(function) if HAVE_NUMBA_CUDA else None
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("GPUCALL_CUDA", "1")  # CUDA kernels are compiled to PTX in tests, with no driver
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # What to install for each tool that a test compares with (Debian's package names).

@@ -97,11 +97,14 @@ class BgzfWriter:
         if self.closed:
             raise ValueError(f"{self.path} is closed")
         view = memoryview(data).cast("B")
-        for start in range(0, len(view), JOB_BYTES):
-            self._buffer += view[start : start + JOB_BYTES]
-            if len(self._buffer) >= JOB_BYTES:
-                self._submit(bytes(self._buffer[:JOB_BYTES]))
-                del self._buffer[:JOB_BYTES]
+        taken = 0
+        while taken < len(view):
+            piece = view[taken : taken + JOB_BYTES - len(self._buffer)]
+            self._buffer += piece
+            taken += len(piece)
+            if len(self._buffer) == JOB_BYTES:
+                full, self._buffer = self._buffer, bytearray()
+                self._submit(full)
         return len(view)
 
     def close(self) -> None:
@@ -109,7 +112,7 @@ class BgzfWriter:
         if self.closed:
             return
         try:
-            self._submit(bytes(self._buffer))
+            self._submit(self._buffer)
             self._drain(0)
             self._store([EOF_BLOCK])
             self._close_file()
@@ -118,7 +121,7 @@ class BgzfWriter:
 
     def abort(self) -> None:
         """Stop at once, without an end-of-file block; does nothing after ``close``."""
-        self._buffer.clear()
+        self._buffer = bytearray()
         self._pending.clear()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
@@ -138,7 +141,7 @@ class BgzfWriter:
         """File offset of every block so far, the end-of-file block included; uncompressed, ``BLOCK_BYTES`` each."""
         return self._block_starts
 
-    def _submit(self, data: bytes) -> None:
+    def _submit(self, data: bytearray) -> None:
         if self._pool is None:
             self._store(compress_blocks(data, self._level))
             return

@@ -167,6 +167,6 @@ def select(device: str) -> tuple[Backend, str]:
         raise UsageError(f"unknown device '{device}': expected auto, cpu or cuda")
     try:
         backend = _cuda_backend()
-    except NoUsableDevice as error:
-        return CpuBackend(), f"CPU ({str(error).removeprefix('CUDA was asked for, but ')})"
+    except NoUsableDevice:
+        return CpuBackend(), "CPU (no GPU can be used: 'gpucall doctor' says why)"
     return backend, f"{backend.describe()}, found by --device auto"

@@ -1,0 +1,342 @@
+"""Plain-Python twins of the kernels, written from the formulas and importing nothing of gpucall.
+
+Reads are ``tests.fixtures.Read``, in file order; a row is a read's index. The quality control's twins: ``naive_qc``.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .naive_qc import Read, end, operations, qualities
+
+WORD = 2**64 - 1
+SCALE = 64  # cost units a phred
+PAIRED, UNMAPPED, MATE_UNMAPPED, REVERSE, READ1, READ2 = 0x1, 0x4, 0x8, 0x10, 0x40, 0x80
+NOT_PRIMARY = 0x100 | 0x800
+
+
+def cost(probability: float) -> int:
+    """A probability as phred in units of 1/SCALE."""
+    return round(-10 * math.log10(probability) * SCALE)
+
+
+def base_cost(quality: int, right: float) -> int:
+    """Cost of a base that is right with the share ``right`` of the alleles; errors spread over three bases."""
+    error = min(10 ** (-quality / 10), 0.75)
+    return cost(right * (1 - error) + (1 - right) * error / 3)
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+def walk(data: bytes, start: int = 0) -> tuple[list[int], int]:
+    """Where whole records start, and where the first one that is not whole does."""
+    found = []
+    while start + 4 <= len(data):
+        size = struct.unpack_from("<i", data, start)[0]
+        if start + 4 + size > len(data):
+            break
+        found.append(start)
+        start += 4 + size
+    return found, start
+
+
+def name_hash(name: bytes) -> int:
+    """Eight bytes of the name after the other, each mixed in by a multiplication and a shift."""
+    value = 0x9E3779B97F4A7C15 ^ len(name)
+    for at in range(0, len(name), 8):
+        value = (value ^ int.from_bytes(name[at : at + 8], "little")) * 0xBF58476D1CE4E5B9 & WORD
+        value ^= value >> 29
+    return value
+
+
+def columns(read: Read) -> dict[str, int]:
+    """A read's fields as the columns have them."""
+    return {
+        "tid": read.tid,
+        "pos": read.pos,
+        "end": end(read),
+        "flag": read.flag,
+        "mapq": read.mapq,
+        "l_seq": len(qualities(read)),
+        "n_cigar": len(operations(read)),
+        "mate_tid": read.mate_tid,
+        "mate_pos": read.mate_pos,
+        "tlen": read.tlen,
+        "name_hash": name_hash(read.name.encode()),
+        "status": 0,
+    }
+
+
+def are_mates(one: Read, two: Read) -> bool:
+    """The two overlapping primary reads of one fragment."""
+    reads = (one, two)
+    if any(read.flag & (UNMAPPED | MATE_UNMAPPED | NOT_PRIMARY) or not read.flag & PAIRED for read in reads):
+        return False
+    if (one.flag ^ two.flag) & (READ1 | READ2) != READ1 | READ2 or one.name != two.name:
+        return False
+    if {one.tid} != {two.tid, one.mate_tid, two.mate_tid} or (one.mate_pos, two.mate_pos) != (two.pos, one.pos):
+        return False
+    return one.pos < end(two) and two.pos < end(one)
+
+
+def mates(reads: Sequence[Read]) -> list[int]:
+    """Each read's overlapping mate, -1: none; of several the first one, where they choose each other."""
+    chosen = [
+        next((j for j, other in enumerate(reads) if j != i and are_mates(read, other)), -1)
+        for i, read in enumerate(reads)
+    ]
+    return [j if j >= 0 and chosen[j] == i else -1 for i, j in enumerate(chosen)]
+
+
+def comes_first(one: Read, two: Read) -> bool:
+    """Which of two mates counts where they tie: the leftmost, then READ1."""
+    return (one.pos, not one.flag & READ1) < (two.pos, not two.flag & READ1)
+
+
+def places(read: Read) -> list[tuple[str, int, int, int]]:
+    """(operation, its length, query index, reference position) where each CIGAR operation starts."""
+    query, at, found = 0, read.pos, []
+    for length, kind in operations(read):
+        found.append((kind, length, query, at))
+        query += length * (kind in "MIS=X")
+        at += length * (kind in "MDN=X")
+    return found
+
+
+def aligned(read: Read) -> dict[int, int]:
+    """Reference position -> query index of each aligned base; -1: deleted or skipped."""
+    found = {}
+    for kind, length, query, at in places(read):
+        for k in range(length if kind in "MDN=X" else 0):
+            found[at + k] = query + k if kind in "M=X" else -1
+    return found
+
+
+# -- pileup ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Evidence:
+    """Counts by (position, base) or by position; an index into the stretch of reference."""
+
+    count: Counter[tuple[int, str]] = field(default_factory=Counter)
+    quality: Counter[tuple[int, str]] = field(default_factory=Counter)
+    depth: Counter[int] = field(default_factory=Counter)
+    clip: Counter[int] = field(default_factory=Counter)
+    indels: list[int] = field(default_factory=list)
+
+
+def evidence(reads: Sequence[Read], stretch: str, origin: int, floor: int) -> Evidence:
+    """What differs from the reference over ``stretch``, which starts at ``origin``."""
+    out = Evidence()
+    for read in reads:
+        out.indels.append(sum(kind in "ID" for kind, *_ in places(read)))
+        for kind, _, _, at in places(read):
+            if kind == "S" and 0 <= at - origin < len(stretch):
+                out.clip[at - origin] += 1
+        for at, query in aligned(read).items():
+            if query < 0 or not 0 <= at - origin < len(stretch):
+                continue
+            out.depth[at - origin] += 1
+            base, expected, quality = read.seq[query], stretch[at - origin], qualities(read)[query]
+            if base != expected and base in "ACGT" and expected in "ACGT" and quality >= floor:
+                out.count[at - origin, base] += 1
+                out.quality[at - origin, base] += min(quality, read.mapq)
+    return out
+
+
+class Event(NamedTuple):
+    """An indel of a read: where it is once left-aligned, its length (below 0: deletion), and its inserted bases."""
+
+    row: int
+    position: int
+    length: int
+    bases: str
+
+
+def events(reads: Sequence[Read], stretch: str, origin: int) -> list[Event]:
+    """All indels of the reads that lie inside the stretch."""
+    found = []
+    for row, read in enumerate(reads):
+        for kind, length, query, at in places(read):
+            position = at - origin
+            if kind in "ID" and position > 1 and position + length < len(stretch):
+                bases = read.seq[query : query + length] if kind == "I" else ""
+                found.append(left_align(row, position, length, bases, stretch))
+    return found
+
+
+def left_align(row: int, position: int, length: int, bases: str, stretch: str) -> Event:
+    """Move an indel left for as long as it stays the same sequence."""
+    shifted = 0
+    while position > 1 and shifted < 1024 and stretch[position - 1] in "ACGT":
+        last = bases[-1] if bases else stretch[position + length - 1]
+        if stretch[position - 1] != last:
+            break
+        position, bases, shifted = position - 1, bases[-1:] + bases[:-1], shifted + 1
+    return Event(row, position, length if bases else -length, bases)
+
+
+@dataclass
+class Site:
+    """The evidence at one position; by base (A, C, G, T, - for deleted) where not for all."""
+
+    count: Counter[tuple[str, int]] = field(default_factory=Counter)  # base, strand
+    quality: Counter[str] = field(default_factory=Counter)
+    mapq: Counter[str] = field(default_factory=Counter)
+    edge: Counter[str] = field(default_factory=Counter)
+    other: int = 0
+    match: Counter[str] = field(default_factory=Counter)
+    half: Counter[str] = field(default_factory=Counter)
+    ranks: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # base, which rank, value
+
+    def add(self, read: Read, base: str, position: int, quality: int) -> None:
+        """Count one fragment by its base."""
+        self.count[base, int(read.flag & REVERSE > 0)] += 1
+        edge = min(position - read.pos, end(read) - 1 - position, 255)
+        self.quality[base] += quality
+        self.mapq[base] += read.mapq**2
+        self.edge[base] += edge
+        other = base_cost(quality, 0)
+        self.other += other
+        self.match[base] += base_cost(quality, 1) - other
+        self.half[base] += base_cost(quality, 0.5) - other
+        for rank, value in enumerate((quality, read.mapq, edge // 2)):
+            self.ranks[base, rank, min(value, 63)] += 1
+
+
+def shown(read: Read, position: int, floor: int) -> tuple[str, int] | None:
+    """(base, quality) of a read at a position, ("-", 0) for a deletion; None: nothing that counts."""
+    query = aligned(read).get(position)
+    if query is None or query < 0:
+        return None if query is None else ("-", 0)
+    quality = qualities(read)[query]
+    return (read.seq[query], quality) if quality >= floor and read.seq[query] in "ACGT" else None
+
+
+def site(reads: Sequence[Read], usable: Sequence[int], position: int, floor: int, cap: int) -> Site:
+    """The evidence at a position, a fragment's overlapping mates once."""
+    out, pair = Site(), mates(reads)
+    for row, read in enumerate(reads):
+        here = shown(read, position, floor) if usable[row] else None
+        mate = reads[pair[row]] if pair[row] >= 0 and usable[pair[row]] else None
+        there = shown(mate, position, floor) if mate else None
+        if here is None:
+            continue
+        if mate is None or there is None:
+            vote(out, read, here, position, min(here[1], read.mapq, cap))
+        elif "-" in (here[0], there[0]):  # a base goes before a deletion
+            if here[0] != "-" or (there[0] == "-" and comes_first(read, mate)):
+                vote(out, read, here, position, min(here[1], read.mapq, cap))
+        else:
+            mine, other = min(here[1], read.mapq, cap), min(there[1], mate.mapq, cap)
+            agree = here[0] == there[0]
+            if mine > other or (agree and mine == other and comes_first(read, mate)):
+                vote(out, read, here, position, mine if agree else mine - other)
+    return out
+
+
+def vote(out: Site, read: Read, here: tuple[str, int], position: int, quality: int) -> None:
+    """Count a read's base or its deletion."""
+    if here[0] == "-":
+        out.count["-", int(read.flag & REVERSE > 0)] += 1
+    else:
+        out.add(read, here[0], position, quality)
+
+
+# -- genotype ----------------------------------------------------------------------------------------------------------
+
+
+def log_sum(difference: int) -> int:
+    """What the cost of a sum of probabilities is below the smaller of their costs, which differ by ``difference``."""
+    return round(SCALE * 10 * math.log10(1 + 10 ** (-difference / (10 * SCALE)))) if difference < 40 * SCALE else 0
+
+
+def pair_cost(costs: Sequence[Sequence[int]], one: int, two: int) -> int:
+    """Cost of reads (rows of costs by haplotype) under a pair of haplotypes: the product over reads of (p + q) / 2."""
+    total = 0
+    for row in costs:
+        low, high = sorted((row[one], row[two]))
+        total += low if one == two else low + cost(0.5) - log_sum(high - low)
+    return total
+
+
+# -- calibrate ---------------------------------------------------------------------------------------------------------
+
+FEWEST_BASES = {1: 4, 2: 6, 3: 9, 4: 12, 5: 15, 6: 18}
+
+
+def repeats(stretch: str) -> list[tuple[int, int, int, int]]:
+    """(start, stop, unit, whole repeats) of the maximal tandem repeats, units that repeat themselves left out."""
+    found = []
+    for unit, fewest in FEWEST_BASES.items():
+        for start in range(len(stretch) - fewest + 1):
+            stop = repeat_end(stretch, start, unit)
+            grows = start > 0 and stretch[start - 1] == stretch[start - 1 + unit] and stretch[start - 1] in "ACGT"
+            word = stretch[start : start + unit]
+            smaller = any(word == word[:part] * (unit // part) for part in range(1, unit) if unit % part == 0)
+            if stop - start >= fewest and not grows and not smaller:
+                found.append((start, stop, unit, (stop - start) // unit))
+    return found
+
+
+def repeat_end(stretch: str, start: int, unit: int) -> int:
+    """Where the tandem repeat that starts at ``start`` ends."""
+    stop = start + unit
+    while stop < len(stretch) and stretch[stop] == stretch[stop - unit] and stretch[stop - unit] in "ACGT":
+        stop += 1
+    return stop
+
+
+def spanning(reads: Sequence[Read], start: int, stop: int, flank: int) -> tuple[int, int]:
+    """Reads that span [start, stop) and ``flank`` bases on both sides, and those of them with a gap that touches it."""
+    over = [read for read in reads if read.pos + flank <= start and stop <= end(read) - flank]
+    return len(over), sum(has_gap(read, start, stop) for read in over)
+
+
+def has_gap(read: Read, start: int, stop: int) -> bool:
+    """True where an insertion or deletion touches [start, stop]."""
+    return any(
+        start <= at + (length if kind == "D" else 0) and at <= stop
+        for kind, length, _, at in places(read)
+        if kind in "ID"
+    )
+
+
+# -- haplotype ---------------------------------------------------------------------------------------------------------
+
+
+def base_at(read: Read, position: int) -> str:
+    """The read's base at a position; empty where it has none."""
+    query = aligned(read).get(position, -1)
+    return read.seq[query] if query >= 0 else ""
+
+
+def linked(reads: Sequence[Read], first: tuple[int, str], second: tuple[int, str]) -> Counter[tuple[bool, bool]]:
+    """Reads over two sites (position, alternate) by whether they show the second's and the first's alternate."""
+    shows = ((base_at(read, first[0]), base_at(read, second[0])) for read in reads)
+    return Counter((b == second[1], a == first[1]) for a, b in shows if a and b)
+
+
+def is_foreign(read: Read, bases: dict[int, str]) -> bool:
+    """True for a read that shows the listed base at most of the listed positions that it covers."""
+    votes = [base_at(read, position) == base for position, base in bases.items() if base_at(read, position)]
+    return 2 * sum(votes) > len(votes)
+
+
+# -- pairhmm -----------------------------------------------------------------------------------------------------------
+
+BLOCKED = 1 << 28
+
+
+def banded(offset: int, half: int, rows: int, length: int) -> Iterator[tuple[int, int]]:
+    """Cells (query base, haplotype base) within ``half`` of the diagonal that starts at ``offset``."""
+    for i in range(rows):
+        for j in range(max(i + offset - half, 0), min(i + offset + half + 1, length)):
+            yield i, j

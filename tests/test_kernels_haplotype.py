@@ -1,0 +1,77 @@
+"""Kernel ``haplotype``: equal to its naive twin on every device."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from gpucall.backend import CpuBackend
+from gpucall.kernels.haplotype import bases_at
+
+from . import naive
+from .fixtures import Read
+from .kernel_inputs import DEVICES, columns, open_device
+from .qc_reads import CONTIGS, odd_reads
+
+on_devices = pytest.mark.parametrize("device", DEVICES)
+
+
+def draw_reads(seed: int, pairs: int) -> list[Read]:
+    """Reads of one contig that carry a sequence and an alignment."""
+    return [read for read in odd_reads(seed, pairs) if read.tid == 0 and read.cigar and read.seq != "*"]
+
+
+def draw_positions(reads: list[Read], number: int, chance: random.Random) -> list[int]:
+    covered = sorted({at for read in reads for at in naive.aligned(read)})
+    return sorted(chance.sample(covered, number))
+
+
+@on_devices
+@pytest.mark.parametrize("seed", range(3))
+def test_links_equal_naive(device: str, seed: int) -> None:
+    chance = random.Random(seed)
+    reads = draw_reads(seed, 60)
+    usable = [chance.random() < 0.9 for _ in reads]
+    starts = draw_positions(reads, 12, chance)
+    sites = [(at, chance.randrange(4), at + chance.choice((3, 9, 25)), chance.randrange(4)) for at in starts]
+    backend = open_device(device)
+    out = backend.xp.zeros((len(sites), 2, 2), dtype=np.int32)
+    low, high = np.zeros(len(sites), dtype=np.int64), np.full(len(sites), len(reads), dtype=np.int64)
+    host = (np.array(usable, dtype=np.uint8), low, high, np.array(sites, dtype=np.int64))
+    backend.launch("haplotype.links", len(sites), columns(reads, CONTIGS, backend), *map(backend.upload, host), out)
+    counts = backend.download(out)
+    kept = [read for read, counted in zip(reads, usable, strict=True) if counted]
+    for i, (first, a, second, b) in enumerate(sites):
+        found = Counter({(bool(s), bool(f)): int(counts[i, s, f]) for s in (0, 1) for f in (0, 1)})
+        assert +found == naive.linked(kept, (first, "ACGT"[a]), (second, "ACGT"[b]))
+    assert counts.sum() > 0
+
+
+@on_devices
+@pytest.mark.parametrize("seed", range(3))
+def test_foreign_equals_naive(device: str, seed: int) -> None:
+    chance = random.Random(seed)
+    reads = draw_reads(seed, 40)
+    listed = {at: chance.randrange(4) for at in draw_positions(reads, 60, chance)}
+    backend = open_device(device)
+    out = backend.xp.zeros(len(reads), dtype=np.uint8)
+    host = (np.arange(len(reads), dtype=np.int32), np.array(list(listed)), np.array(list(listed.values())))
+    backend.launch("haplotype.foreign", len(reads), columns(reads, CONTIGS, backend), *map(backend.upload, host), out)
+    expected = [naive.is_foreign(read, {at: "ACGT"[base] for at, base in listed.items()}) for read in reads]
+    assert backend.download(out).astype(bool).tolist() == expected
+    assert 0 < sum(expected) < len(reads)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bases_equal_naive(seed: int) -> None:
+    """Host code: the same on every device."""
+    reads = draw_reads(seed, 30)
+    records = columns(reads, CONTIGS, CpuBackend())
+    rows = np.arange(len(reads), dtype=np.int32)
+    for position in draw_positions(reads, 30, random.Random(seed)):
+        out = np.zeros(len(reads), dtype=np.uint8)
+        bases_at(records, rows, position, out)
+        assert [chr(base) if base else "" for base in out] == [naive.base_at(read, position) for read in reads]

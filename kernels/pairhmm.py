@@ -90,10 +90,10 @@ def segment_bounds(records: Records, row: Any, start: Any, stop: Any, reach: Any
 
 @shared
 def emission(records: Records, row: Any, query: Any, code: Any, cap: Any, costs: Any) -> Any:
-    """Cost of the read base at ``query`` where the haplotype has base ``code``."""
+    """Cost of the read base at ``query`` where the haplotype has base ``code``; what is not A, C, G, T never fits."""
     quality = min(min(np.int64(records.raw[records.qual[row] + query]), np.int64(records.mapq[row])), cap)
     base = base_at(records.raw, records.seq[row], query)
-    if base > 3 or code > 3:
+    if base > 3:
         return costs[2, 0]
     return costs[0, quality] if base == code else costs[2, quality]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -332,11 +332,94 @@ def is_foreign(read: Read, bases: dict[int, str]) -> bool:
 
 # -- pairhmm -----------------------------------------------------------------------------------------------------------
 
-BLOCKED = 1 << 28
+BLOCKED = 1 << 28  # cost of what cannot be
+LONGEST_UNIT, MOST_REPEATS = 6, 32
+Costs = dict[tuple[int, int], int]
 
 
-def banded(offset: int, half: int, rows: int, length: int) -> Iterator[tuple[int, int]]:
-    """Cells (query base, haplotype base) within ``half`` of the diagonal that starts at ``offset``."""
-    for i in range(rows):
-        for j in range(max(i + offset - half, 0), min(i + offset + half + 1, length)):
-            yield i, j
+class Part(NamedTuple):
+    """The bases [first, last) of a read lie in a window; the first is over its base ``offset`` where there is no gap."""
+
+    first: int
+    last: int
+    offset: int
+
+
+def part_in_window(read: Read, start: int, stop: int, reach: int) -> Part | None:
+    """A read's part in the window [start, stop): from the first to the last base that is aligned there, and clips.
+
+    Of bases that are clipped inside the window those to at most ``reach`` bases beyond it.
+    """
+    inside = sorted(query for at, query in aligned(read).items() if query >= 0 and start <= at < stop)
+    part = None
+    if inside:
+        at = next(at for at, query in aligned(read).items() if query == inside[0])
+        part = Part(inside[0], inside[-1] + 1, at - start)
+    clips = [place for place in places(read) if place[0] == "S"]
+    for _, length, query, at in clips:
+        if query == 0 and start < at < stop:
+            keep = min(length, at - start + reach)
+            part = Part(length - keep, part.last if part else length, at - start - keep)
+        elif query > 0 and part and at < stop:
+            part = part._replace(last=query + min(length, stop - at + reach))
+    return part
+
+
+def emission(read: Read, query: int, base: str, cap: int) -> int:
+    """Cost of a read's base where the haplotype has ``base``."""
+    if read.seq[query] not in "ACGT":
+        return base_cost(0, 0)
+    return base_cost(min(qualities(read)[query], read.mapq, cap), 1 if read.seq[query] == base else 0)
+
+
+def align(
+    read: Read, part: Part, haplotype: str, gap: Sequence[int], extend: Sequence[int], half: int, cap: int
+) -> int:
+    """Lowest cost of aligning a read's part to a haplotype, both of whose ends are free.
+
+    Viterbi over match, insertion and deletion (Durbin et al. 1998, section 2.4) in the cells within ``half`` of the
+    diagonal; a gap opens and extends at the cost of the haplotype's base. The alignment does not end in a deletion.
+    """
+    match: Costs = {}
+    insertion: Costs = {}
+    deletion: Costs = {}
+    for i in range(part.last - part.first):
+        for j in range(max(i + part.offset - half, 0), min(i + part.offset + half + 1, len(haplotype))):
+            fits = emission(read, part.first + i, haplotype[j], cap)
+            if i == 0:
+                match[i, j] = fits
+                continue
+            before = (i - 1, j - 1)
+            match[i, j] = fits + min(state.get(before, BLOCKED) for state in (match, insertion, deletion))
+            insertion[i, j] = min(
+                match.get((i - 1, j), BLOCKED) + gap[j], insertion.get((i - 1, j), BLOCKED) + extend[j]
+            )
+            deletion[i, j] = min(match.get((i, j - 1), BLOCKED) + gap[j], deletion.get((i, j - 1), BLOCKED) + extend[j])
+    last = part.last - part.first - 1
+    ends = [value for state in (match, insertion) for (i, _), value in state.items() if i == last]
+    return min([*ends, BLOCKED])
+
+
+def gap_cost(haplotype: str, at: int, table: Sequence[Sequence[int]], unit_cost: int) -> tuple[int, int]:
+    """(cost of opening a gap at a base, cost of one more base in it): those of the repeat there where one is cheapest.
+
+    ``table[unit][repeats]`` is the cost of a gap of one unit.
+    """
+    best, best_unit = table[1][1], 1
+    for unit in range(1, LONGEST_UNIT + 1):
+        whole = min(repeat_span(haplotype, at, unit) // unit, MOST_REPEATS)
+        if whole > 1 and table[unit][whole] < best:
+            best, best_unit = table[unit][whole], unit
+    extend = unit_cost // best_unit
+    return max(best - (best_unit - 1) * extend, extend), extend
+
+
+def repeat_span(haplotype: str, at: int, unit: int) -> int:
+    """Bases of the repeat of ``unit`` around a base: to the left as far as bases equal those a unit later, then on."""
+    low, most = at, unit * MOST_REPEATS
+    while 0 < low <= len(haplotype) - unit and at - low < most and haplotype[low - 1] == haplotype[low - 1 + unit]:
+        low -= 1
+    high = low + unit
+    while high < len(haplotype) and high - low < most and haplotype[high] == haplotype[high - unit]:
+        high += 1
+    return high - low if high > at else unit

@@ -187,10 +187,10 @@ def summary(found: Comparison, *, by_length: bool = False) -> dict[str, Any]:
         ploidy > 2). ``approximate``: places too dense to be searched in full, 0 as a rule.
         With ``by_length``, under that key, indels by genotype and by the bases gained or lost.
     """
-    result: dict[str, Any] = {kind: _counts(found, _of_kind(kind), _by_genotype) for kind in KINDS}
-    result["allele"] = {kind: _counts(found, _of_kind(kind), _by_allele) for kind in KINDS}
+    result: dict[str, Any] = {kind: count_records(found, _of_kind(kind)) for kind in KINDS}
+    result["allele"] = {kind: count_records(found, _of_kind(kind), _by_allele) for kind in KINDS}
     if by_length:
-        result["by_length"] = {name: _counts(found, choice, _by_genotype) for name, choice in _length_classes()}
+        result["by_length"] = {name: count_records(found, choice) for name, choice in _length_classes()}
     return {**result, "skipped": found.skipped, "approximate": found.approximate}
 
 
@@ -225,7 +225,8 @@ def _of_growth(sign: int, shortest: int, longest: int | None) -> Choice:
     return lambda variant: shortest <= sign * variant.growth and (longest is None or sign * variant.growth <= longest)
 
 
-def _counts(found: Comparison, is_chosen: Choice, is_matched: Choice) -> Counts:
+def count_records(found: Comparison, is_chosen: Choice, is_matched: Choice = _by_genotype) -> Counts:
+    """Counts and rates, as in ``summary``, of the records inside the BED that are chosen."""
     truth = [is_matched(variant) for variant in found.truth if variant.is_inside and is_chosen(variant)]
     calls = [is_matched(variant) for variant in found.calls if variant.is_inside and is_chosen(variant)]
     tp, fn, fp = sum(truth), truth.count(False), calls.count(False)

@@ -338,7 +338,7 @@ Costs = dict[tuple[int, int], int]
 
 
 class Part(NamedTuple):
-    """The bases [first, last) of a read lie in a window; the first is over its base ``offset`` where there is no gap."""
+    """A read's bases [first, last) lie in a window; the first is over its base ``offset`` where there is no gap."""
 
     first: int
     last: int

@@ -26,6 +26,7 @@ from gpucall.config import Batching, Calibration, Filters, Settings
 from . import fixtures, small_sample, tricky_sample
 from .conftest import ROOT
 from .device_like import SeparateMemory, Shuffled
+from .kernel_inputs import DEVICES
 
 Outputs = dict[str, bytes]
 QC_FILES = ("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics")
@@ -190,6 +191,17 @@ def test_memory_that_the_host_does_not_see(
     monkeypatch.setattr(engine, "select", lambda device: (SeparateMemory(), device))
     settings = replace(SETTINGS[name], batching=Batching(batch_bytes=400_000, tile_span=2500))
     check_same(call(tmp_path, *tricky.paths, settings), expected[name])
+
+
+if "cuda" in DEVICES:  # a card: GPUCALL_TEST_DEVICES=cuda, as bench.gpu_acceptance sets it
+
+    @pytest.mark.parametrize("name", SETTINGS)
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_card(
+        tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], name: str, threads: int
+    ) -> None:
+        settings = replace(SETTINGS[name], batching=Batching(batch_bytes=400_000, tile_span=2500))
+        check_same(call(tmp_path, *tricky.paths, settings, device="cuda", threads=threads), expected[name])
 
 
 @pytest.fixture(scope="module")

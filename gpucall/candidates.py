@@ -88,11 +88,15 @@ def find(
 
 
 class Criterion(NamedTuple):
-    """One condition of becoming a candidate: ``measured`` is at least ``needed`` (numbers, or arrays of them)."""
+    """One condition of becoming a candidate: ``measured`` is at least ``needed`` (numbers, or arrays of them).
+
+    Both are integers, in 1/``unit`` of what a person would compare.
+    """
 
     what: str
     measured: Any
     needed: Any
+    unit: Any = 1
 
     @property
     def met(self) -> Any:
@@ -105,7 +109,7 @@ def snv_criteria(count: Any, quality: Any, depth: Any, settings: Candidates) -> 
     return [
         Criterion("reads", count, settings.min_support),
         Criterion("sum of qualities", quality, settings.min_quality_sum),
-        Criterion("reads x 1000", count * 1000, depth * settings.min_snv_permille),
+        Criterion("% of the reads", count * 1000, depth * settings.min_snv_permille, depth * 10),
     ]
 
 
@@ -114,7 +118,7 @@ def indel_criteria(support: Any, depth: Any, settings: Candidates) -> list[Crite
     shallow = np.less_equal(depth, settings.shallow)
     return [
         Criterion("fragments", support, np.where(shallow, 1, settings.min_support)),
-        Criterion("fragments x 1000", support * 1000, depth * settings.min_indel_permille),
+        Criterion("% of the reads", support * 1000, depth * settings.min_indel_permille, depth * 10),
     ]
 
 

@@ -94,6 +94,12 @@ class Examined:
     again: list[Pass]
     calls: list[Call]
 
+    def pass_at(self, position: int) -> Pass:
+        """The pass that decided a position."""
+        kept = any(site.foreign and site.call.position == position for site in self.suspects)
+        later = (each for each in self.again if each.reads.tile.start <= position < each.reads.tile.stop)
+        return self.first if kept else next(later, self.first)
+
 
 @dataclass
 class Run:
@@ -114,7 +120,7 @@ class Run:
         piece = Piece()
         for tile in batch.tiles:
             contig = self.source.header.names[tile.tid]
-            origin, bases = self._stretch(contig, tile)
+            origin, bases = self.stretch(contig, tile)
             for start, stop in self._owned(contig, tile):
                 covered = bases[start - origin : stop - origin]
                 quality.add_depth(batch.device, covered, tile.tid, start, stop, rows=(tile.row, tile.row_stop))
@@ -131,7 +137,8 @@ class Run:
             return [(tile.start, tile.stop)]
         return [(int(start), int(stop)) for start, stop in self.regions.clip(contig, tile.start, tile.stop)]
 
-    def _stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
+    def stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
+        """The reference under a tile and around it: its first position, and its bases."""
         margin = 2 * self.settings.batching.halo
         origin = max(tile.start - margin, 0)
         stop = min(tile.stop + margin, self.reference.length(contig))
@@ -207,7 +214,7 @@ class Run:
         if stop <= tile.start:
             return
         settings = self.settings
-        reads = self._tile_reads(batch, tile, *self._stretch(self.source.header.names[tile.tid], tile))
+        reads = self._tile_reads(batch, tile, *self.stretch(self.source.header.names[tile.tid], tile))
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
         fit.add_depth(self.backend.download(evidence.depth)[tile.start - reads.origin : stop - reads.origin])

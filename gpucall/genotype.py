@@ -239,15 +239,22 @@ def site_groups(alleles: list[Allele]) -> list[list[int]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def window_calls(reads: TileReads, weighed: Weighed, settings: Genotyping) -> Iterator[Call]:
-    """Calls of one window, consistent with each other: all from the same most probable pair of haplotypes."""
+def called_sites(weighed: Weighed) -> Iterator[list[int]]:
+    """For each site of a window: bits of the alleles that the most probable pair of haplotypes has there."""
     window = weighed.window
     one, two = (window.haplotypes[h] for h in weighed.pairs[weighed.best])
-    calls = []
-    states = []
     for bits in site_groups(window.window.alleles):
         called = [bit for bit in bits if (one | two) >> bit & 1]
-        site = site_call(reads, weighed, called, settings) if called else None
+        if called:
+            yield called
+
+
+def window_calls(reads: TileReads, weighed: Weighed, settings: Genotyping) -> Iterator[Call]:
+    """Calls of one window, consistent with each other: all from the same most probable pair of haplotypes."""
+    calls = []
+    states = []
+    for bits in called_sites(weighed):
+        site = site_call(reads, weighed, bits, settings)
         if site is not None:
             calls.append(site[0])
             states.append(site[1])
@@ -406,18 +413,23 @@ class Support:
     ranks: dict[str, object]
 
 
-def allele_support(
-    reads: TileReads, states: list[int], rows: NDArray[np.int32], costs: NDArray[np.int32], alleles: int, position: int
-) -> Support:
-    """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
+def allele_of_fragments(states: list[int], costs: NDArray[np.int32], alleles: int) -> NDArray[np.int64]:
+    """The allele whose haplotypes each fragment fits best, -1 where that is not clear."""
     state = np.array(states)
-    unlikely = np.full(len(rows), 1 << 28, dtype=np.int64)
+    unlikely = np.full(len(costs), 1 << 28, dtype=np.int64)
     best = np.stack(
         [costs[:, state == k].min(axis=1) if (state == k).any() else unlikely for k in range(alleles)], axis=1
     )
     ordered = np.sort(best, axis=1)
     clear = ordered[:, 1] - ordered[:, 0] >= CLEAR
-    choice = np.where(clear, best.argmin(axis=1), -1)
+    return np.where(clear, best.argmin(axis=1), -1)
+
+
+def allele_support(
+    reads: TileReads, states: list[int], rows: NDArray[np.int32], costs: NDArray[np.int32], alleles: int, position: int
+) -> Support:
+    """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
+    choice = allele_of_fragments(states, costs, alleles)
     host = reads.batch.records
     reverse = (host.flag[rows] & REVERSE) > 0
     strands = [(int(((choice == k) & ~reverse).sum()), int(((choice == k) & reverse).sum())) for k in range(alleles)]

@@ -127,12 +127,13 @@ def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> I
     xp = reads.backend.xp
     low = max(reads.tile.start - reads.halo - reads.origin, 0)
     high = min(reads.tile.stop + reads.halo - reads.origin, len(reads.bases))
-    count = evidence.count[low:high]
-    criteria = snv_criteria(count, evidence.quality[low:high], evidence.depth[low:high, None], settings)
-    enough = reduce(and_, (criterion.met for criterion in criteria))
-    at, base = (reads.backend.download(column) for column in xp.nonzero(enough))
-    support = reads.backend.download(count[enough])
-    for index, letter, fragments in zip(at.tolist(), base.tolist(), support.tolist(), strict=True):
+    some = xp.flatnonzero(evidence.count[low:high] >= settings.min_support)  # few: the rest is asked of these only
+    columns = (some, evidence.count[low:high].ravel()[some], evidence.quality[low:high].ravel()[some])
+    columns += (evidence.depth[low:high][some // 4],)
+    at, count, quality, depth = (reads.backend.download(column) for column in columns)
+    enough = reduce(and_, (criterion.met for criterion in snv_criteria(count, quality, depth, settings)))
+    positions, letters = np.divmod(at[enough], 4)
+    for index, letter, fragments in zip(positions.tolist(), letters.tolist(), count[enough].tolist(), strict=True):
         yield Allele(reads.origin + low + index, 1, LETTERS[letter : letter + 1], fragments)
 
 

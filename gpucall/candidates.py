@@ -128,8 +128,8 @@ def snv_alleles(reads: TileReads, evidence: Evidence, settings: Candidates) -> I
     low = max(reads.tile.start - reads.halo - reads.origin, 0)
     high = min(reads.tile.stop + reads.halo - reads.origin, len(reads.bases))
     some = xp.flatnonzero(evidence.count[low:high] >= settings.min_support)  # few: the rest is asked of these only
-    columns = (some, evidence.count[low:high].ravel()[some], evidence.quality[low:high].ravel()[some])
-    columns += (evidence.depth[low:high][some // 4],)
+    numbers = (evidence.count[low:high].ravel()[some], evidence.quality[low:high].ravel()[some])
+    columns = (some, *numbers, evidence.depth[low:high][some // 4])
     at, count, quality, depth = (reads.backend.download(column) for column in columns)
     enough = reduce(and_, (criterion.met for criterion in snv_criteria(count, quality, depth, settings)))
     positions, letters = np.divmod(at[enough], 4)

@@ -27,6 +27,7 @@ FIELDS = 16
 NAME_ROOM = 64
 TEXT = np.frombuffer(b"=ACMGRSVTWYHKDBN", np.uint8)
 _M, _I, _D, _S = 0, 1, 2, 4  # CIGAR operations
+_TEN = np.uint32(10)
 
 
 class Batch(NamedTuple):
@@ -41,9 +42,6 @@ class Batch(NamedTuple):
     md     uint8[r, 8*length+1024]  the MD tag's text
     name   uint8[64]                the name of the read that is being written
     wrong  int64[length]            mismatching bases of the read that is being aligned
-    state  uint8[length]            quality states by cycle of the read that is being sequenced
-    draw   uint64[length/2]         random bits for them
-    half   uint32[length]           the same bits, for one cycle each
     """
 
     field: Any
@@ -55,14 +53,10 @@ class Batch(NamedTuple):
     md: Any
     name: Any
     wrong: Any
-    state: Any
-    draw: Any
-    half: Any
 
 
 def new_batch(rows: int, length: int) -> Batch:
     """Room for `rows` reads."""
-    draw = np.empty((length + 1) // 2, np.uint64)
     return Batch(
         np.zeros((rows, FIELDS), np.int64),
         np.empty(rows, np.uint64),
@@ -73,9 +67,6 @@ def new_batch(rows: int, length: int) -> Batch:
         np.empty((rows, 8 * length + 1024), np.uint8),
         np.empty(NAME_ROOM, np.uint8),
         np.empty(length, np.int64),
-        np.empty(length, np.uint8),
-        draw,
-        draw.view(np.uint32),
     )
 
 
@@ -338,14 +329,15 @@ def _append_op(cigar: Any, ops: Any, op: Any, length: Any) -> Any:
 @shared
 def put_number(out: Any, at: Any, value: Any) -> Any:
     """Write a number that is not negative in decimal at ``out[at]``; returns the place behind it."""
+    left = np.uint32(value)  # unsigned, which divides faster
     digits = 1
-    power = 10
-    while power <= value:
-        power *= 10
+    while left >= _TEN:
+        left = np.uint32(left // _TEN)
         digits += 1
+    left = np.uint32(value)
     for i in range(at + digits - 1, at - 1, -1):
-        out[i] = 48 + value % 10
-        value //= 10
+        out[i] = 48 + left % _TEN
+        left = np.uint32(left // _TEN)
     return at + digits
 
 

@@ -252,15 +252,14 @@ def build_model(settings: Settings) -> Model:
     """The sequencer's tables for the compiled loops."""
     names = group_names(settings)
     groups = np.array([list(f"{name}\0".encode()) for name in names], np.uint8).reshape(len(names), -1 if names else 1)
-    errors = sequencer.error_chances()
-    cycles = np.arange(settings.read_length) * sequencer.PHASES // settings.read_length
+    random = np.random.default_rng([settings.seed, 7])
+    qualities = sequencer.quality_rows(random, sequencer.QUALITY_ROWS, settings.read_length)
+    hazard = sequencer.hazards(qualities)
     return Model(
         settings.read_length,
-        sequencer.QUALITIES,
-        sequencer.quality_table(),
-        np.uint32(round(sequencer.PERSISTENCE * 256)),
-        errors if settings.errors else np.zeros_like(errors),
-        cycles.astype(np.uint8),
+        np.stack([qualities, qualities[:, :, ::-1]]),
+        hazard if settings.errors else np.zeros_like(hazard),
+        sequencer.QUALITIES[0],
         _chance(sequencer.NO_CALL_CHANCE),
         int(settings.stutter),
         _chance(settings.foreign_ends if settings.errors else 0),

@@ -18,13 +18,12 @@ from .aligner import MATCH, MISMATCH
 from .bai import bins
 from .genome import ASCII, LETTERS, Bytes, Contig, N
 from .haplotypes import Haplotype
-from .sequencer import QUALITIES, quality_table
+from .sequencer import quality_rows
 
 PAIRED, PROPER, UNMAPPED, MATE_UNMAPPED, REVERSE, MATE_REVERSE, READ1, READ2 = (1 << i for i in range(8))
 SECONDARY, SUPPLEMENTARY = 256, 2048
 TRIES = 50  # places tried for a stretch without indels before none is made
 OPERATIONS = "MIDNSHP=X"
-QUALITY_OF_BYTE = QUALITIES[quality_table()[0]]  # of a random byte, at a read's start
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,7 @@ class _Maker:
     def __init__(self, source: Source, random: np.random.Generator) -> None:
         self.source = source
         self.random = random
+        self.qualities = quality_rows(random, 64, source.length)[0]
         self.weights = np.cumsum([len(contig) for contig in source.genome])
 
     def distant(self) -> list[Record]:
@@ -208,7 +208,7 @@ class _Maker:
     def bases(self, seq: Bytes) -> bytes:
         """Packed bases, and qualities drawn for them."""
         padded = np.append(seq, np.zeros(len(seq) & 1, np.uint8))
-        qualities = QUALITY_OF_BYTE[self.random.integers(0, 256, len(seq))]
+        qualities = self.qualities[self.random.integers(len(self.qualities))][: len(seq)]
         return (padded[::2] << 4 | padded[1::2]).tobytes() + qualities.tobytes()
 
     def all_tags(self, record: Record, mate: Record) -> bytes:

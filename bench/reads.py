@@ -34,7 +34,6 @@ from .aligner import (
     put_number,
 )
 from .haplotypes import PAGE_SHIFT
-from .sequencer import PHASES
 
 CELL = 1024  # haplotype bases
 PAIRED, PROPER, UNMAPPED, MATE_UNMAPPED, REVERSE, MATE_REVERSE, READ1, READ2 = (1 << i for i in range(8))
@@ -48,10 +47,9 @@ FIXED_ROOM = 256  # bytes of a record besides those that grow with the read, its
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_U0, _U1, _U3, _U8, _U11, _U16, _U27, _U30, _U31, _U32 = (np.uint64(i) for i in (0, 1, 3, 8, 11, 16, 27, 30, 31, 32))
-_LOW8, _LOW16, _LOW32 = np.uint64(0xFF), np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
+_U0, _U1, _U3, _U11, _U16, _U27, _U30, _U31, _U32 = (np.uint64(i) for i in (0, 1, 3, 11, 16, 27, 30, 31, 32))
+_LOW16, _LOW32 = np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
 _STUTTER, _FOREIGN, _QUALITY = np.uint64(1 << 40), np.uint64(2 << 40), np.uint64(3 << 40)  # one stream of draws each
-_BYTE, _BYTE_SHIFT, _HALF_SHIFT = np.uint32(0xFF), np.uint32(8), np.uint32(16)
 _BASES = np.array([1, 2, 4, 8], np.uint8)
 _OPERATIONS = np.frombuffer(b"MIDNSHP=X", np.uint8)
 
@@ -60,11 +58,9 @@ class Model(NamedTuple):
     """What the loops need to know of the sequencer; chances are uint64 in 2**-32.
 
     length        int       bases of a read
-    qualities     uint8[s]  phred of each state
-    fresh         uint8[2 * PHASES, 256]  state for a random byte, of read 1 and then read 2
-    persistence   uint32  chance that a state stays as it was, in 2**-8
-    error         uint32[s] chance of a wrong base, in 2**-16
-    phase         uint8[length]  of each cycle
+    quality       uint8[2, 2, rows, length]  by direction (0: by cycle, 1: from the last cycle) and read (0: read 1)
+    hazard        float64[2, rows, length + 1]  summed rates of errors before each cycle, by read
+    lowest        uint8   the lowest quality
     no_call       chance that a base of the lowest quality is N
     stutter       int       1: reads stutter at repeats
     junk          chance of a read that ends in foreign sequence
@@ -75,11 +71,9 @@ class Model(NamedTuple):
     """
 
     length: Any
-    qualities: Any
-    fresh: Any
-    persistence: Any
-    error: Any
-    phase: Any
+    quality: Any
+    hazard: Any
+    lowest: Any
     no_call: Any
     stutter: Any
     junk: Any
@@ -373,42 +367,65 @@ def _draw_foreign(seq: Any, start: Any, stop: Any, state: Any) -> None:
 
 @shared
 def _sequence(rows: Any, model: Any, batch: Any) -> None:
-    """Qualities by cycle, and errors at their rate; a reverse read's first cycle is its last base.
-
-    A cycle has 32 random bits: 8 for a new state, 8 for whether that is taken, 16 for an error.
-    """
-    field, seq, qual, length = batch.field, batch.seq, batch.qual, model.length
-    fresh, error, qualities, phases = model.fresh, model.error, model.qualities, model.phase
-    states, halves, draws = batch.state, batch.half, batch.draw
+    """Qualities, from the first cycles of one row of the model and the last of another, and errors at their rate."""
+    field, length, hazard = batch.field, model.length, model.hazard
+    kinds = np.uint64(hazard.shape[1])
     for r in range(rows):
         state = _mixed(batch.key[r] + _QUALITY)
-        for k in range(len(draws)):
-            draws[k] = _mixed(state + np.uint64(k) * _GOLDEN)
-        table = 0 if field[r, FLAG] & READ1 else PHASES
-        quality = np.int64(fresh[table, 255])
-        wrong = 0
-        for cycle in range(length):
-            new = fresh[table + phases[cycle], halves[cycle] & _BYTE]
-            quality = quality if ((halves[cycle] >> _BYTE_SHIFT) & _BYTE) < model.persistence else np.int64(new)
-            states[cycle] = quality
-            wrong += (halves[cycle] >> _HALF_SHIFT) < error[quality]
-        backward = field[r, FLAG] & REVERSE
-        for i in range(length):
-            qual[r, i] = qualities[states[length - 1 - i if backward else i]]
-        cycle = 0
-        while wrong:
-            if (halves[cycle] >> _HALF_SHIFT) < error[states[cycle]]:
-                i = length - 1 - cycle if backward else cycle
-                bits = _mixed(state + np.uint64(halves[cycle]))
-                seq[r, i] = _wrong_base(seq[r, i], bits, np.int64(states[cycle]), model.no_call)
-                wrong -= 1
-            cycle += 1
+        first = np.int64((state & _LOW16) * kinds >> _U16)
+        second = np.int64((state >> _U16 & _LOW16) * kinds >> _U16)
+        cut = np.int64((state >> _U32) * np.uint64(length) >> _U32)
+        read = 0 if field[r, FLAG] & READ1 else 1
+        backward = 1 if field[r, FLAG] & REVERSE else 0
+        one, other = model.quality[backward, read, first], model.quality[backward, read, second]
+        if backward:
+            _copy_bytes(other[: length - cut], batch.qual[r, : length - cut])
+            _copy_bytes(one[length - cut :], batch.qual[r, length - cut :])
+        else:
+            _copy_bytes(one[:cut], batch.qual[r, :cut])
+            _copy_bytes(other[cut:], batch.qual[r, cut:])
+        _add_errors(state, hazard[read, first], hazard[read, second], cut, backward, model, batch.qual[r], batch.seq[r])
 
 
 @shared
-def _wrong_base(base: Any, bits: Any, quality: Any, no_call: Any) -> Any:
-    """Another base, each with the same chance; sometimes N where the quality is the lowest."""
-    if quality == 0 and (bits >> _U32) < no_call:
+def _add_errors(state: Any, one: Any, other: Any, cut: Any, backward: Any, model: Any, qual: Any, seq: Any) -> None:
+    """Change bases where a Poisson process along the summed error rates has events."""
+    length = len(seq)
+    bend = other[cut] - one[cut]  # from the cut on, the second row's sums less this go on from the first one's
+    at = 0.0
+    while True:
+        state += _GOLDEN
+        bits = _mixed(state)
+        at -= np.log(1.0 - _unit(bits))
+        if at >= other[length] - bend:
+            return
+        if at < one[cut]:
+            cycle = _step_of(one, 0, cut, at)
+            at = one[cycle + 1]
+        else:
+            cycle = _step_of(other, cut, length, at + bend)
+            at = other[cycle + 1] - bend
+        i = length - 1 - cycle if backward else cycle
+        no_call = model.no_call if qual[i] == model.lowest else _U0
+        seq[i] = _wrong_base(seq[i], _mixed(bits), no_call)
+
+
+@shared
+def _step_of(sums: Any, low: Any, high: Any, at: Any) -> Any:
+    """The step in low..high-1 with sums[step] <= at < sums[step + 1], by bisection."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if sums[middle] <= at:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@shared
+def _wrong_base(base: Any, bits: Any, no_call: Any) -> Any:
+    """Another base, each with the same chance; sometimes N."""
+    if (bits >> _U32) < no_call:
         return np.uint8(15)
     turn = 1 + int(bits & _LOW16) % 3
     return np.uint8((base << turn | base >> (4 - turn)) & 15)

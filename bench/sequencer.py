@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from .genome import Tracts
 
 QUALITIES = np.array([2, 11, 22, 27, 32, 37, 42], np.uint8)
-PHASES = 16  # stretches of a read that share one quality distribution
-PERSISTENCE = 0.35  # chance that a base repeats the quality before it
+QUALITY_ROWS = (
+    1024  # reads whose qualities are drawn; each read simulated joins the start of one and the end of another
+)
+PERSISTENCE = 0.6  # chance that a base repeats the quality before it
 START_SHARES = np.array([0.001, 0.009, 0.010, 0.020, 0.050, 0.110, 0.800])  # of QUALITIES at the first cycles
 END_SHARES = np.array([0.006, 0.055, 0.040, 0.060, 0.120, 0.180, 0.539])  # at the last cycles of read 1
 READ2_DECAY = 1.35  # how much further read 2 goes from the first to the second
@@ -27,22 +29,33 @@ STUTTER_GROWTH = (1.45, 1.35)  # factor per further unit
 STUTTER_MOST = 0.25
 
 
-def quality_table() -> NDArray[np.uint8]:
-    """State for a random byte where it does not stay as it was, uint8[2 * PHASES, 256]: read 1, then read 2."""
-    levels = (np.arange(256) + 0.5) / 256
-    targets = [_target(read, phase) for read in range(2) for phase in range(PHASES)]
-    return np.array([np.searchsorted(np.cumsum(target)[:-1], levels) for target in targets], np.uint8)
+def quality_rows(random: np.random.Generator, rows: int, length: int) -> NDArray[np.uint8]:
+    """Qualities by cycle of `rows` typical reads 1, then of as many reads 2: uint8[2, rows, length]."""
+    states = np.full((2, rows), len(QUALITIES) - 1)
+    every = np.empty((2, rows, length), np.uint8)
+    for cycle in range(length):
+        for read in range(2):
+            share = np.cumsum(_target(read, cycle / (length - 1)))
+            fresh = np.searchsorted(share[:-1], random.random(rows))
+            states[read] = np.where(random.random(rows) < PERSISTENCE, states[read], fresh)
+        every[:, :, cycle] = QUALITIES[states]
+    return every
 
 
-def _target(read: int, phase: int) -> NDArray[np.float64]:
-    way = (phase / (PHASES - 1)) ** 1.5 * (READ2_DECAY if read else 1.0)
-    shares = np.maximum(START_SHARES + way * (END_SHARES - START_SHARES), 1e-3)
+def _target(read: int, way: float) -> NDArray[np.float64]:
+    """Shares of QUALITIES after `way`, 0..1, of a read (0: read 1, 1: read 2)."""
+    shares = START_SHARES + way**1.5 * (READ2_DECAY if read else 1.0) * (END_SHARES - START_SHARES)
+    shares = np.maximum(shares, 1e-3)
     return shares / shares.sum()
 
 
-def error_chances() -> NDArray[np.uint32]:
-    """Chance of a wrong base for each state, in 2**-16."""
-    return np.round(10.0 ** (QUALITIES / -10.0) * 65536).astype(np.uint32)
+def hazards(qualities: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Summed rates at which bases go wrong before each cycle, [..., length + 1].
+
+    A base is wrong if a Poisson process of rate 1 has an event within its own step; so the step is -log(1 - chance).
+    """
+    steps = -np.log1p(-(10.0 ** (qualities / -10.0)))
+    return np.concatenate([np.zeros((*steps.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
 
 
 def stutter_chances(tracts: Tracts) -> NDArray[np.uint64]:

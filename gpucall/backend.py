@@ -44,6 +44,9 @@ class CpuBackend:
         """The array as NumPy's."""
         return value
 
+    def wait(self) -> None:
+        """Until the kernels that were launched are done."""
+
     def describe(self) -> str:
         """What runs the kernels, in words."""
         return "CPU"
@@ -100,6 +103,9 @@ class CudaBackend:
 
     def download(self, value: Any) -> Any:
         return _map_arrays(self.xp.asnumpy, value)
+
+    def wait(self) -> None:
+        self._cuda.synchronize()
 
     def describe(self) -> str:
         device = self._cuda.get_current_device()

@@ -135,7 +135,7 @@ class _Maker:
         again = self.aligned(
             PAIRED | READ1 | SECONDARY, Stretch(other.tid, other.pos, first.seq), 0, self.source.length
         )
-        again.seq, again.mapq, again.mate = first.seq[:0], 0, second
+        again.seq, again.tags, again.mapq, again.mate = first.seq[:0], {}, 0, second
         return [first, second, again]
 
     def unmapped(self) -> list[Record]:

@@ -17,7 +17,8 @@ from .errors import DeviceMemoryError, NoUsableDevice, UsageError
 
 
 @cache
-def _loop(kernel: str, target: str) -> Any:
+def loop(kernel: str, target: str) -> Any:
+    """The ``cpu`` or ``cuda`` loop of a kernel."""
     module, name = kernel.split(".")
     return getattr(importlib.import_module(f"gpucall.kernels.{module}"), f"{name}_{target}")
 
@@ -34,7 +35,7 @@ class CpuBackend:
 
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
         """Run ``kernel`` over ``items`` items."""
-        _loop(kernel, "cpu")(items, *arguments)
+        loop(kernel, "cpu")(items, *arguments)
 
     def upload(self, value: Any) -> Any:
         """The array (or named tuple of arrays) where kernels can reach it."""
@@ -52,9 +53,10 @@ class CpuBackend:
         return "CPU"
 
 
-def _map_arrays(function: Any, value: Any) -> Any:
+def map_arrays(function: Any, value: Any) -> Any:
+    """The value with the function applied to it, if it is an array, or to the arrays in it, if it is a tuple."""
     if isinstance(value, tuple):
-        return type(value)(*(_map_arrays(function, item) for item in value))
+        return type(value)(*(map_arrays(function, item) for item in value))
     return function(value) if hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0 else value
 
 
@@ -73,7 +75,7 @@ class SimulatorBackend(CpuBackend):
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
         if items > 0:
             with self._one_launch:
-                _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *arguments)
+                loop(kernel, "cuda")[-(-items // self.block), self.block](items, *arguments)
 
     def describe(self) -> str:
         return "CUDA simulator"
@@ -95,14 +97,14 @@ class CudaBackend:
 
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
         if items > 0:
-            handles = [_map_arrays(self._handle, argument) for argument in arguments]
-            _loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
+            handles = [map_arrays(self._handle, argument) for argument in arguments]
+            loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
 
     def upload(self, value: Any) -> Any:
-        return _map_arrays(self.xp.asarray, value)
+        return map_arrays(self.xp.asarray, value)
 
     def download(self, value: Any) -> Any:
-        return _map_arrays(self.xp.asnumpy, value)
+        return map_arrays(self.xp.asnumpy, value)
 
     def wait(self) -> None:
         self._cuda.synchronize()
@@ -152,10 +154,10 @@ def _cuda_backend() -> Backend:
         raise NoUsableDevice("CUDA was asked for, but CuPy is not installed: pip install 'gpucall[cuda12]'") from error
 
 
-def select(device: str) -> tuple[Backend, str]:
+def select(device: str | Backend) -> tuple[Backend, str]:
     """The backend for ``auto``, ``cpu`` or ``cuda``, and one line that says what was taken and why.
 
-    ``cuda`` never falls back; ``auto`` takes the card where there is one that works.
+    ``cuda`` never falls back; ``auto`` takes the card where there is one that works. A backend is taken as it is.
 
     Raises
     ------
@@ -164,6 +166,8 @@ def select(device: str) -> tuple[Backend, str]:
     NoUsableDevice
         for ``cuda`` without a usable GPU.
     """
+    if not isinstance(device, str):
+        return device, f"{device.describe()}, as given"
     if device == "cpu":
         return CpuBackend(), "CPU, as asked"
     if device == "cuda":

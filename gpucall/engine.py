@@ -246,7 +246,7 @@ def call(
     reference: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    device: str = "auto",
+    device: str | Backend = "auto",
     threads: int | None = None,
     memory: int | str | None = None,
     regions: Sequence[str] = (),
@@ -266,7 +266,7 @@ def call(
     out
         folder for the results; made where it is missing.
     device
-        ``auto``, ``cpu`` or ``cuda``.
+        ``auto``, ``cpu`` or ``cuda``; or a backend.
     threads
         CPU threads; None: all cores that this process may use.
     memory

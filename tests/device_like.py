@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from gpucall.backend import CpuBackend, _loop, _map_arrays
+from gpucall.backend import CpuBackend, loop, map_arrays
 
 GARBAGE = 0xA5
 METHODS = {"all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "max", "min", "ravel", "reshape", "sum"}
@@ -131,13 +131,13 @@ class SeparateMemory(CpuBackend):
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
         """Run over device arrays; host arrays are refused."""
         if items > 0:
-            self._run(kernel, items, *(_map_arrays(self._handle, argument) for argument in arguments))
+            self._run(kernel, items, *(map_arrays(self._handle, argument) for argument in arguments))
 
     def upload(self, value: Any) -> Any:
-        return _map_arrays(self.xp.asarray, value)
+        return map_arrays(self.xp.asarray, value)
 
     def download(self, value: Any) -> Any:
-        return _map_arrays(lambda array: array.memory.copy() if isinstance(array, DeviceArray) else array, value)
+        return map_arrays(lambda array: array.memory.copy() if isinstance(array, DeviceArray) else array, value)
 
     def _run(self, kernel: str, items: int, *arguments: Any) -> None:
         super().launch(kernel, items, *arguments)
@@ -155,7 +155,7 @@ class Shuffled(SeparateMemory):
     block = 4
 
     def _run(self, kernel: str, items: int, *arguments: Any) -> None:
-        body = _loop(kernel, "cuda").py_func
+        body = loop(kernel, "cuda").py_func
         threads = list(range(-(-items // self.block) * self.block))
         random.Random(items).shuffle(threads)
         card = body.__globals__["cuda"]

@@ -38,7 +38,7 @@ SETTINGS = {
 }
 BATCHINGS = {
     "small batches": Batching(batch_bytes=150_000),
-    "smallest batches, small tiles": Batching(batch_bytes=1, tile_span=700),
+    "smaller batches, small tiles": Batching(batch_bytes=40_000, tile_span=700),
     "tiny tiles": Batching(tile_span=97),
 }
 
@@ -181,16 +181,11 @@ def test_two_read_groups(tmp_path: Path, tricky: tricky_sample.Files, expected: 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_memory_that_the_host_does_not_see(
-    tmp_path: Path,
-    tricky: tricky_sample.Files,
-    expected: dict[str, Outputs],
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+    tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], name: str
 ) -> None:
     """As on a card: no kernel gets a host array, no stage reads device memory without a copy."""
-    monkeypatch.setattr(engine, "select", lambda device: (SeparateMemory(), device))
     settings = replace(SETTINGS[name], batching=Batching(batch_bytes=400_000, tile_span=2500))
-    check_same(call(tmp_path, *tricky.paths, settings), expected[name])
+    check_same(call(tmp_path, *tricky.paths, settings, device=SeparateMemory()), expected[name])
 
 
 if "cuda" in DEVICES:  # a card: GPUCALL_TEST_DEVICES=cuda, as bench.gpu_acceptance sets it
@@ -211,14 +206,11 @@ def few_reads(tmp_path_factory: pytest.TempPathFactory) -> tricky_sample.Files:
     return tricky_sample.write(tmp_path_factory.mktemp("few"), reads)
 
 
-def test_threads_in_random_order(
-    tmp_path: Path, few_reads: tricky_sample.Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threads_in_random_order(tmp_path: Path, few_reads: tricky_sample.Files) -> None:
     """The CUDA loops, one thread after the other in an order that no card has."""
     expected = call(tmp_path / "cpu", *few_reads.paths)
     assert len(expected["vcf"].splitlines()) > 15
-    monkeypatch.setattr(engine, "select", lambda device: (Shuffled(), device))
-    check_same(call(tmp_path / "shuffled", *few_reads.paths), expected)
+    check_same(call(tmp_path / "shuffled", *few_reads.paths, device=Shuffled()), expected)
 
 
 def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:

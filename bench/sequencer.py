@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from .genome import Tracts
 
 QUALITIES = np.array([2, 11, 22, 27, 32, 37, 42], np.uint8)
-QUALITY_ROWS = (
-    1024  # reads whose qualities are drawn; each read simulated joins the start of one and the end of another
-)
+# Reads whose qualities are drawn: each simulated read joins the start of one and the end of another. Few enough for the
+# L2 cache, and yet millions of ways to join them.
+QUALITY_ROWS = 256
 PERSISTENCE = 0.6  # chance that a base repeats the quality before it
 START_SHARES = np.array([0.001, 0.009, 0.010, 0.020, 0.050, 0.110, 0.800])  # of QUALITIES at the first cycles
 END_SHARES = np.array([0.006, 0.055, 0.040, 0.060, 0.120, 0.180, 0.539])  # at the last cycles of read 1

@@ -116,7 +116,7 @@ def test_real_reads(tmp_path: Path, shared_data: Path, name: str) -> None:
 # -- how the reads are stored ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batching", [Batching(), Batching(batch_bytes=1, tile_span=700)])
+@pytest.mark.parametrize("batching", [Batching(), Batching(batch_bytes=20_000, tile_span=700)])
 def test_an_index_changes_nothing_but_the_time(tmp_path: Path, tricky: tricky_sample.Files, batching: Batching) -> None:
     without = Path(shutil.copy(tricky.bam, tmp_path / tricky.bam.name))
     regions = ["chr1:1990-2700", "chr1:5001-5001", "chr1:7100-7300", "chr2:600-900"]

@@ -19,7 +19,10 @@ from tests.conftest import ROOT
 # From the top of the house to its ground. A module imports from its own floor and from those below.
 FLOORS = {
     "cli": ["gpucall.cli", "gpucall.__main__"],
-    "run": ["gpucall.run.*", "gpucall.cohort.*", "gpucall.demo", "gpucall.doctor", "gpucall.progress"],
+    "run": [
+        *("gpucall.run.*", "gpucall.cohort.*", "gpucall.demo", "gpucall.doctor", "gpucall.progress"),
+        *("gpucall.explain", "gpucall.explain.*"),
+    ],
     "api": ["gpucall"],
     "bench": ["gpucall.bench", "gpucall.bench.*"],
     "engine": ["gpucall.engine"],
@@ -54,7 +57,7 @@ def _module_name(path: Path) -> str:
 
 
 # The folders behind the links are walked by their names inside the package.
-FOLDERS = ("", "io", "qc", "run", "cohort", "kernels", "bench")
+FOLDERS = ("", "io", "qc", "run", "cohort", "explain", "kernels", "bench")
 SOURCES = {_module_name(path): path for folder in FOLDERS for path in sorted((ROOT / "gpucall" / folder).glob("*.py"))}
 
 

@@ -185,6 +185,37 @@ def demo(
         typer.echo(library.to_text(result))
 
 
+@app.command(short_help="Show what decided one site.")
+def explain(
+    site: Annotated[str, typer.Argument(metavar="CONTIG:POSITION", help="The site, as in the VCF.")],
+    reads: Annotated[Path, typer.Argument(metavar="READS", help="BAM or CRAM, sorted by coordinate.")],
+    reference: Annotated[
+        Path, typer.Option("--reference", "-r", help="FASTA that the reads were aligned to, plain or bgzipped.")
+    ],
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: everything, as JSON.")] = False,
+) -> None:
+    """Show what decided one site: why it was called, filtered, or not called.
+
+    Prints the reads over the site and why some do not count, candidate alleles,
+    haplotypes, what each fragment says of them, genotypes, and what each filter
+    measured. The record is the one that 'gpucall call' writes without regions.
+
+    \b
+    Examples:
+      gpucall explain chr20:1000117 --reference GRCh38.fa sample.bam
+      gpucall explain chr20:1000117 -r GRCh38.fa --json sample.bam
+
+    For an indel, give the position of its record: the base before it.
+    """
+    from gpucall import explain as library
+
+    _show_log(quiet=True, verbose=False)
+    explanation = library.explain(reads, reference, site, device=device.value, threads=threads)
+    typer.echo(library.to_json(explanation) if as_json else library.to_text(explanation))
+
+
 @app.command(short_help="Say what this machine can do.")
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the same as JSON.")] = False,

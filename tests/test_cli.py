@@ -95,6 +95,22 @@ def test_demo_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert capsys.readouterr().out == "the table\n"
 
 
+@pytest.mark.parametrize(("extra", "shown"), [([], "the text\n"), (["--json"], "{}\n")])
+def test_explain_passes_its_options_on(
+    extra: list[str], shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gpucall import explain
+
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    monkeypatch.setattr(explain, "explain", lambda *args, **kwargs: calls.append((args, kwargs)))
+    monkeypatch.setattr(explain, "to_text", lambda explanation: "the text")
+    monkeypatch.setattr(explain, "to_json", lambda explanation: "{}")
+    arguments = ["explain", "chr1:7", "--reference", "ref.fa", "s.bam", "--device", "cpu", "--threads", "2", *extra]
+    assert cli.main(arguments) == 0
+    assert calls == [((Path("s.bam"), Path("ref.fa"), "chr1:7"), {"device": "cpu", "threads": 2})]
+    assert capsys.readouterr().out == shown
+
+
 CALL = ["call", "-r", "r.fa", "-o", "o", "s.bam"]
 
 
@@ -225,7 +241,7 @@ def test_help_lists_every_exit_code() -> None:
     assert {int(code) for code in listed} == {0} | {each.exit_code for each in _error_classes(errors.GpucallError)}
 
 
-@pytest.mark.parametrize("command", ["call", "demo", "doctor"])
+@pytest.mark.parametrize("command", ["call", "demo", "doctor", "explain"])
 def test_help_of_each_command(command: str) -> None:
     done = run_cli(command, "--help")
     assert done.returncode == 0

@@ -54,7 +54,7 @@ def render(page: str, results: Results, causes: Causes) -> str:
 
 def _table(header: Row, rows: Iterable[Row]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _rate(value: float | None) -> str:
@@ -166,14 +166,15 @@ def _person(record: dict[str, Any] | None) -> str:
     return f"{record['gt']} AD {depths} {record['filter']}"
 
 
-def summary_table(results: Results, causes: Causes) -> str:
-    """Where each part of the figures comes from."""
-    rows = (
-        (section, name, entry["gpucall"], entry["date"], f"`{entry['command']}`")
-        for section, entries in results.items()
-        for name, entry in entries.items()
-    )
-    return _table(("section", "entry", "gpucall", "date", "command"), rows)
+def made_table(results: Results, causes: Causes) -> str:
+    """The command that makes each part of the figures, and when it last did."""
+    makes: dict[tuple[str, ...], list[str]] = {}
+    for section, entries in results.items():
+        for name, entry in entries.items():
+            made = (entry["command"], entry["gpucall"], entry["date"])
+            makes.setdefault(made, []).append(name if section == "figures" else f"{section}: {name}")
+    rows = ((f"`{command}`", "<br>".join(names), version, date) for (command, version, date), names in makes.items())
+    return _table(("command", "makes", "gpucall", "date"), rows)
 
 
 TABLES = {
@@ -183,5 +184,5 @@ TABLES = {
     "worst": worst_table,
     "errors": errors_table,
     "trio": trio_table,
-    "made": summary_table,
+    "made": made_table,
 }

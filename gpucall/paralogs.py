@@ -53,7 +53,7 @@ def suspects(
     sites = [
         Site(call, crowding(call.position))
         for call in calls
-        if call.is_snv and len(call.alts) == 1 and call.genotype == (0, 1)
+        if call.is_snv and len(call.alts) == 1 and sorted(call.genotype) == [0, 1]
     ]
     link(reads, sites, settings)
     core = {index for index in range(len(sites)) if is_core(index, sites, settings)}

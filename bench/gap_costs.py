@@ -64,18 +64,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("reads", type=Path, nargs="+")
     options = parser.parse_args()
-    report = json.loads(options.json.read_text()) if options.json.exists() else {"samples": {}}
+    report = json.loads(options.json.read_text()) if options.json.exists() else {"samples": {}, "commands": {}}
     for reads in options.reads:
         rows = count(reads, options.reference)
         report["samples"][reads.name] = rows
+        report["commands"][reads.name] = (
+            f"python -m bench.gap_costs --reference {options.reference.name} --json gap_costs.json {reads.name}"
+        )
         print(reads.name)
         for row in rows:
             print("  unit {unit} x {repeats:2}: {gaps:6} of {spanning:8}, phred {phred}, fitted {fitted}".format(**row))
-    report |= {
-        "command": f"python -m bench.gap_costs --reference {options.reference.name} "
-        + " ".join(reads.name for reads in options.reads),
-        "gpucall": __version__,
-    }
+    report["gpucall"] = __version__
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report, indent=1) + "\n")
 

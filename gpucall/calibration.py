@@ -162,16 +162,30 @@ def artifact_threshold(odds: list[float], settings: Calibration) -> float:
     """
     artifacts = sum(value > settings.sure_artifact for value in odds)
     variants = sum(value < 0 for value in odds)
-    ratio = (artifacts + 0.5) / (variants + 10.0)
+    ratio = (artifacts + 0.1) / (variants + 10.0)
     low, high = settings.threshold_range
     return round(min(max(-10 * math.log10(ratio), low), high), 1)
+
+
+def rising(rates: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:
+    """The rates closest to the given ones, by weighted squares, that never fall (pool adjacent violators)."""
+    pools: list[tuple[float, float, int]] = []  # rate, weight, members
+    for rate, weight in zip(rates.tolist(), weights.tolist(), strict=True):
+        members = 1
+        while pools and pools[-1][0] > rate:
+            before, heavy, size = pools.pop()
+            rate = (before * heavy + rate * weight) / (heavy + weight)
+            weight, members = heavy + weight, members + size
+        pools.append((rate, weight, members))
+    return [rate for rate, _, members in pools for _ in range(members)]
 
 
 def fit_phreds(counts: NDArray[np.int64], default: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     """Phred of a gap by unit and repeats.
 
     The sample's general level is found first (one shift of the default for homopolymers, one for the other units); then
-    each entry is its own rate, with the shifted default counting as ``weight`` reads; costs never rise with the repeat.
+    each entry is its own rate, with the shifted default counting as ``weight`` reads; rates that fall with the repeat
+    are evened out.
     """
     out = default.copy()
     for units in ([1], [2, 3, 4, 5, 6]):
@@ -180,8 +194,9 @@ def fit_phreds(counts: NDArray[np.int64], default: NDArray[np.float64], weight: 
         expected = spanned * 10 ** (-default[units] / 10)
         shift = 10 * np.log10((gaps.sum() + 1) / (expected.sum() + 1))
         prior = 10 ** (-(default[units] - shift) / 10)
-        rate = (counts[units, :, 1] + weight * prior) / (counts[units, :, 0] + weight)
+        spanning = counts[units, :, 0] + weight
+        rate = (counts[units, :, 1] + weight * prior) / spanning
+        rate[:, 1:] = [rising(row, weights) for row, weights in zip(rate[:, 1:], spanning[:, 1:], strict=True)]
         out[units] = -10 * np.log10(np.minimum(rate, 0.5))
-    out[1:, 1:] = np.minimum.accumulate(out[1:, 1:], axis=1)
     out[:, 0] = out[0, :] = default[0, 0]
     return np.clip(out, 3.0, 45.0)

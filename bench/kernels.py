@@ -47,31 +47,45 @@ class MismatchError(GpucallError):
 
 @dataclass(frozen=True)
 class Case:
-    """A kernel and what it was launched with, as that was before."""
+    """A kernel and what it was launched with, as that was before; ``sizes``: of its workspace, where it has one."""
 
     kernel: str
     items: int
     arguments: tuple[Any, ...]
+    sizes: tuple[int, ...] = ()
 
-    def fresh(self) -> tuple[Any, ...]:
-        """Arguments to work on, for kernels write to theirs."""
-        return copy.deepcopy(self.arguments)
+    def fresh(self, backend: Backend) -> tuple[Any, ...]:
+        """Arguments on a device to work on, for kernels write to theirs, with the workspace that the device needs."""
+        arguments = [backend.upload(argument) for argument in copy.deepcopy(self.arguments)]
+        if self.sizes:
+            arguments[SCRATCH[self.kernel]] = backend.workspace(self.kernel, *self.sizes)
+        return tuple(arguments)
+
+
+class Interpreted(CpuBackend):
+    """Names the CUDA loops, which then run as plain Python."""
+
+    target = "cuda"
 
 
 class Recorder(CpuBackend):
     """Runs kernels on the CPU and keeps the largest launch of each."""
 
-    name = "cuda"  # so that workspace is made as a card needs it
-
     def __init__(self) -> None:
         super().__init__()
         self.cases: dict[str, Case] = {}
+        self.sizes: dict[str, tuple[int, ...]] = {}
+
+    def workspace(self, kernel: str, *sizes: int) -> Any:
+        """Keep the sizes; what a launch works in is made just before it."""
+        self.sizes[kernel] = sizes
+        return super().workspace(kernel, *sizes)
 
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
         """Keep the arguments if there were never more items; run."""
         known = self.cases.get(kernel)
         if items > 0 and (known is None or items > known.items):
-            self.cases[kernel] = Case(kernel, items, copy.deepcopy(arguments))
+            self.cases[kernel] = Case(kernel, items, copy.deepcopy(arguments), self.sizes.get(kernel, ()))
         super().launch(kernel, items, *arguments)
 
 
@@ -95,7 +109,7 @@ def record_simulated(**options: Any) -> dict[str, Case]:
 
 def interpret(case: Case, items: int) -> tuple[Any, ...]:
     """The arguments after the CUDA loop ran as plain Python, one thread after the other."""
-    arguments = case.fresh()
+    arguments = case.fresh(Interpreted())
     body = loop(case.kernel, "cuda").py_func
     card = body.__globals__["cuda"]
     try:
@@ -110,7 +124,7 @@ def interpret(case: Case, items: int) -> tuple[Any, ...]:
 
 def outputs(case: Case, backend: Backend, items: int) -> tuple[Any, ...]:
     """The arguments after a device ran the kernel."""
-    arguments = tuple(backend.upload(argument) for argument in case.fresh())
+    arguments = case.fresh(backend)
     backend.launch(case.kernel, items, *arguments)
     backend.wait()
     return tuple(backend.download(argument) for argument in arguments)
@@ -152,7 +166,7 @@ SCRATCH = {"pairhmm.scores": 5}  # arguments that are workspace, of which each d
 
 def best_time(case: Case, backend: Backend) -> float:
     """Seconds of the fastest of several runs; ``check_match`` has compiled the kernel."""
-    arguments = tuple(backend.upload(argument) for argument in case.fresh())
+    arguments = case.fresh(backend)
     times: list[float] = []
     while sum(times) < SHORTEST and len(times) < MOST_REPEATS:
         began = time.perf_counter()

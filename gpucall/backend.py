@@ -27,6 +27,7 @@ class CpuBackend:
     """NumPy arrays and numba loops that hold no GIL."""
 
     name = "cpu"
+    target = "cpu"
 
     def __init__(self) -> None:
         import numpy
@@ -36,6 +37,10 @@ class CpuBackend:
     def launch(self, kernel: str, items: int, *arguments: Any) -> None:
         """Run ``kernel`` over ``items`` items."""
         loop(kernel, "cpu")(items, *arguments)
+
+    def workspace(self, kernel: str, *sizes: int) -> Any:
+        """uint16 memory for ``kernel`` to work in, in the shape that its ``..._workspace_<target>`` says."""
+        return self.xp.empty(loop(f"{kernel}_workspace", self.target)(*sizes), dtype=self.xp.uint16)
 
     def upload(self, value: Any) -> Any:
         """The array (or named tuple of arrays) where kernels can reach it."""
@@ -64,6 +69,7 @@ class SimulatorBackend(CpuBackend):
     """CUDA kernels as plain Python, thread by thread, over NumPy arrays (``NUMBA_ENABLE_CUDASIM=1``)."""
 
     name = "cuda"
+    target = "cuda"
     block = 64
     _one_launch = threading.Lock()  # the simulator keeps a launch's grid in globals of the kernel's module
 
@@ -85,6 +91,7 @@ class CudaBackend:
     """CuPy arrays and numba-cuda kernels on the current card."""
 
     name = "cuda"
+    target = "cuda"
     block = 128
 
     def __init__(self) -> None:
@@ -99,6 +106,9 @@ class CudaBackend:
         if items > 0:
             handles = [map_arrays(self._handle, argument) for argument in arguments]
             loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
+
+    def workspace(self, kernel: str, *sizes: int) -> Any:
+        return self.xp.empty(loop(f"{kernel}_workspace", self.target)(*sizes), dtype=self.xp.uint16)
 
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)

@@ -159,12 +159,15 @@ def run_pairhmm(
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
     code = CODE_OF_NT16[NT16_OF_ASCII[np.frombuffer(b"".join(sequences), dtype=np.uint8)]]
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    haplotypes = backend.upload(Haplotypes(code, np.zeros(len(code), np.int32), np.zeros(len(code), np.int32), starts, lengths))
+    haplotypes = backend.upload(
+        Haplotypes(code, np.zeros(len(code), np.int32), np.zeros(len(code), np.int32), starts, lengths)
+    )
     backend.launch("pairhmm.gaps", len(lengths), haplotypes, backend.upload(gaps), settings.gap_extend)
     counts = np.array([len(masks) for _, masks, _ in chosen], dtype=np.int32)
     firsts = np.cumsum(counts, dtype=np.int32) - counts
     sizes = np.array([len(rows) for _, _, rows in chosen])
     bands = np.array([band(window, settings) for window, _, _ in chosen], dtype=np.int32)
+    unknown = [np.empty(int(sizes.sum()), dtype=np.int32) for _ in range(3)]
     segments = Segments(
         np.concatenate([rows for _, _, rows in chosen]).astype(np.int32),
         np.repeat(np.array([window.start for window, _, _ in chosen], dtype=np.int64), sizes),
@@ -172,27 +175,20 @@ def run_pairhmm(
         np.repeat(firsts, sizes),
         np.repeat(counts, sizes),
         np.repeat(bands, sizes),
+        *unknown,
     )
     total = len(segments.row)
+    segments = backend.upload(segments)
+    backend.launch("pairhmm.parts", total, reads.batch.device, segments)
     out = xp.zeros((total, int(counts.max())), dtype=xp.int32)
-    workers = 1 if backend.name == "cpu" else total
-    scratch = xp.empty((workers, 3, 2 * int(bands.max()) + 1), dtype=xp.int32)
+    cells = backend.workspace("pairhmm.scores", total, int(lengths.max()), int(bands.max()))
     cap = reads.filters.quality_cap
-    backend.launch(
-        "pairhmm.scores",
-        total,
-        reads.batch.device,
-        backend.upload(segments),
-        haplotypes,
-        cap,
-        backend.upload(base_costs(cap)),
-        scratch,
-        out,
-    )
-    costs = np.split(backend.download(out), np.cumsum(sizes)[:-1])
+    costs = backend.upload(base_costs(cap))
+    backend.launch("pairhmm.scores", total, reads.batch.device, segments, haplotypes, cap, costs, cells, out)
+    by_window = np.split(backend.download(out), np.cumsum(sizes)[:-1])
     return [
         Scored(window, masks, rows, cost[:, : len(masks)])
-        for (window, masks, rows), cost in zip(chosen, costs, strict=True)
+        for (window, masks, rows), cost in zip(chosen, by_window, strict=True)
     ]
 
 

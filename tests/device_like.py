@@ -152,6 +152,7 @@ class SeparateMemory(CpuBackend):
 class Shuffled(SeparateMemory):
     """Kernels run their CUDA loops as plain Python, in random order."""
 
+    target = "cuda"
     block = 4
 
     def _run(self, kernel: str, items: int, *arguments: Any) -> None:

@@ -332,7 +332,8 @@ def is_foreign(read: Read, bases: dict[int, str]) -> bool:
 
 # -- pairhmm -----------------------------------------------------------------------------------------------------------
 
-BLOCKED = 1 << 28  # cost of what cannot be
+BLOCKED = (1 << 16) - 1  # highest cost; of what cannot be
+LONGEST_PART = 1 << 15
 LONGEST_UNIT, MOST_REPEATS = 6, 32
 Costs = dict[tuple[int, int], int]
 
@@ -362,7 +363,7 @@ def part_in_window(read: Read, start: int, stop: int, reach: int) -> Part | None
             part = Part(length - keep, part.last if part else length, at - start - keep)
         elif query > 0 and part and at < stop:
             part = part._replace(last=query + min(length, stop - at + reach))
-    return part
+    return part and part._replace(last=min(part.last, part.first + LONGEST_PART))
 
 
 def emission(read: Read, query: int, base: str, cap: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpucall.backend import CpuBackend, loop
-from gpucall.bench.kernels import SCRATCH, Case, arrays, outputs, record
+from gpucall.bench.kernels import SCRATCH, Case, Interpreted, arrays, outputs, record
 
 from . import tricky_sample
 from .cuda_ir import HostKernel, for_this_machine
@@ -27,7 +27,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 def test_equals_cpu(cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
     case = cases[kernel]
     items = min(case.items, MOST_ITEMS)
-    expected, found = outputs(case, CpuBackend(), items), case.fresh()
+    expected, found = outputs(case, CpuBackend(), items), case.fresh(Interpreted())
     HostKernel(loop(kernel, "cuda").py_func, (items, *found), monkeypatch).run(items + 5)
     for number, (one, two) in enumerate(zip(found, expected, strict=True)):
         if number != SCRATCH.get(kernel):

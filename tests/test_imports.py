@@ -47,7 +47,7 @@ ONLY_IN = {
     "rich": ["gpucall.progress"],
 }
 
-KERNELS_MAY_IMPORT = {"numpy", "numba"}
+KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite"}  # llvmlite is what numba emits through
 HEAVY = ("numpy", "numba", "pyarrow", "pysam", "cupy", "rich", "deflate", "scipy")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gpucall.backend import Backend
+from gpucall.kernels.lanes import LIMIT
 from gpucall.kernels.pairhmm import Haplotypes, Segments
 from gpucall.kernels.tables import SCALE, base_costs, default_gap_phreds
 
@@ -97,15 +98,16 @@ def run_scores(cases: Sequence[Case], backend: Backend) -> list[list[list[int]]]
         per_read((np.cumsum(counts) - counts).tolist(), np.int32),
         per_read(counts.tolist(), np.int32),
         per_read([case.half for case in cases], np.int32),
+        *(np.empty(len(reads), dtype=np.int32) for _ in range(3)),
     )
     haplotypes = upload_haplotypes([haplotype for case in cases for haplotype in case.haplotypes], backend)
     out = backend.xp.zeros((len(reads), int(counts.max())), dtype=np.int32)
-    width = 2 * max(case.half for case in cases) + 1
-    scratch = backend.xp.empty((len(reads), 3, width), dtype=np.int32)
+    longest = max(len(haplotype) for case in cases for haplotype in case.haplotypes)
+    cells = backend.workspace("pairhmm.scores", len(reads), longest, max(case.half for case in cases))
     records, costs = columns(reads, CONTIGS, backend), backend.upload(base_costs(CAP))
-    backend.launch(
-        "pairhmm.scores", len(reads), records, backend.upload(segments), haplotypes, CAP, costs, scratch, out
-    )
+    segments = backend.upload(segments)
+    backend.launch("pairhmm.parts", len(reads), records, segments)
+    backend.launch("pairhmm.scores", len(reads), records, segments, haplotypes, CAP, costs, cells, out)
     rows = iter(backend.download(out).tolist())
     return [[next(rows)[: len(case.haplotypes)] for _ in case.reads] for case in cases]
 
@@ -168,6 +170,70 @@ def test_parts_of_reads_equal_naive(device: str, part: str) -> None:
     haplotypes = [window, window[:20] + window[23:], window[:20] + "GGG" + window[20:], window[:9] + "NN" + window[11:]]
     case = Case([PARTS[part]], 80, 130, haplotypes, 5)
     assert run_scores([case], open_device(device)) == [case.expected()]
+
+
+def with_lengths(bases: str, chance: random.Random, count: int) -> list[Read]:
+    """Reads of all lengths over the middle of a stretch and beside it, some with gaps, clips and errors."""
+    reads = []
+    for k in range(count):
+        start = chance.randrange(len(bases) - 30)
+        length = chance.randrange(20, min(len(bases) - start, 120))
+        copied = "".join(chance.choice("ACGT") if chance.random() < 0.05 else b for b in bases[start : start + length])
+        tail = length - 19
+        shapes = {
+            f"{length}M": copied,
+            f"9S{length - 9}M": copied,
+            f"{length - 6}M6S": copied,
+            f"10M3I{tail + 9}M": copied[:10] + "TTT" + copied[10:],
+            f"10M5D{tail + 4}M": copied[:10] + copied[15:],
+        }
+        cigar, seq = chance.choice(list(shapes.items()))
+        qualities = [chance.randrange(2, 42) for _ in seq]
+        reads.append(Read(f"r{k}", start, cigar, seq, qual=qualities, mapq=chance.choice((20, 37, 60))))
+    return reads
+
+
+@on_devices
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
+def test_groups_of_reads_equal_naive(device: str, count: int) -> None:
+    """On a CPU, reads of a window share vectors: full ones and not, and reads that begin and end in any row."""
+    chance = random.Random(count)
+    reads = with_lengths(BASES, chance, count)
+    window = BASES[70:130]
+    case = Case(reads, 70, 130, [window, changed(window, chance)], 6)
+    assert run_scores([case, Case(reads[:3], 60, 100, [BASES[60:100]], 2)], open_device(device))[0] == case.expected()
+
+
+@on_devices
+def test_costs_saturate(device: str) -> None:
+    """Each error of quality 40 costs 44.8 phred; with 23 of them that is more than LIMIT, 1024 phred."""
+    letters = "ACGT"
+    wrong = "".join(letters[letters.index(base) - 2] for base in BASES[80:130])
+    costs = []
+    for errors in (0, 10, 22, 23, 50):
+        read = Read("r", 80, "50M", wrong[:errors] + BASES[80 + errors : 130], qual=[40] * 50)
+        case = Case([read], 80, 130, [BASES[80:130]], 0)
+        assert run_scores([case], open_device(device)) == [case.expected()]
+        costs.append(case.expected()[0][0])
+    assert costs == sorted(costs)
+    assert costs[2] < LIMIT == costs[3] == costs[4]
+
+
+@on_devices
+def test_a_part_is_cut_where_it_is_very_long(device: str) -> None:
+    """An insertion of 40 kb: the part leaves the haplotype, whatever it is cut to."""
+    read = Read("r", 90, "10M40000I10M", BASES[90:100] + "ACGT" * 10_000 + BASES[100:110])
+    case = Case([read, PARTS["inside"]], 80, 130, [BASES[80:130]], 1)
+    assert run_scores([case], open_device(device)) == [case.expected()]
+    assert case.expected()[0] == [LIMIT]
+
+
+@on_devices
+def test_a_haplotype_shorter_than_its_window(device: str) -> None:
+    """Reads that lie behind it, or end behind it, cost LIMIT."""
+    case = Case([PARTS["inside"], PARTS["over both ends"], PARTS["behind"]], 80, 140, ["ACGTACGT", "A"], 3)
+    assert run_scores([case], open_device(device)) == [case.expected()]
+    assert [LIMIT, LIMIT] in case.expected()
 
 
 @on_devices

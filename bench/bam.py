@@ -19,10 +19,11 @@ from gpucall.io.bgzf_writer import BgzfWriter
 from . import sequencer
 from .aligner import new_batch
 from .bai import BaiBuilder
+from .encode import Columns, sort_records
 from .genome import ASCII, Bytes, Contig
 from .haplotypes import Haplotype, haplotype_position
 from .odd import Encoded, Source, odd_records
-from .reads import BATCH, CELL, Columns, Fragments, Model, lay_out, simulate_fragments, sort_records
+from .reads import BATCH, CELL, Fragments, Model, lay_out, simulate_fragments
 from .settings import Settings
 
 WINDOW = 1 << 15  # reference bases whose records one thread makes at a time

@@ -147,10 +147,11 @@ def test_mates_equal_naive(device: str, seed: int) -> None:
 
 
 @on_devices
-def test_names_with_one_hash_are_compared(device: str) -> None:
+@pytest.mark.parametrize("names", [("one", "two"), ("read1", "read2"), ("read", "read1")])
+def test_names_with_one_hash_are_compared(device: str, names: tuple[str, str]) -> None:
     """Reads that could be mates, were it not for their names."""
-    one = Read("one", 10, "30M", "A" * 30, 0, 0x1 | 0x40, mate_tid=0, mate_pos=15)
-    two = Read("two", 15, "30M", "A" * 30, 0, 0x1 | 0x80, mate_tid=0, mate_pos=10)
+    one = Read(names[0], 10, "30M", "A" * 30, 0, 0x1 | 0x40, mate_tid=0, mate_pos=15)
+    two = Read(names[1], 15, "30M", "A" * 30, 0, 0x1 | 0x80, mate_tid=0, mate_pos=10)
     backend = open_device(device)
     records = decode(encode_record(one) + encode_record(two), CONTIGS, backend)
     rows = backend.upload(np.arange(2, dtype=np.int32))

@@ -38,7 +38,7 @@ SETTINGS = {
 }
 BATCHINGS = {
     "small batches": Batching(batch_bytes=150_000),
-    "smaller batches, small tiles": Batching(batch_bytes=40_000, tile_span=700),
+    "smaller batches, small tiles": Batching(batch_bytes=20_000, tile_span=700),
     "tiny tiles": Batching(tile_span=97),
 }
 

@@ -1,7 +1,7 @@
 """A hand-made sample of what is hard to keep independent of tiles, batches and devices.
 
-Indels of 60 bp, sites with three alleles, variants in clusters, reads of a copy that the reference lacks, overlapping
-mates that disagree, and a pile of thousands of reads.
+Indels of 60 bp, sites with three alleles, variants in clusters and in a chain that never ends, reads of a copy that the
+reference lacks, overlapping mates that disagree, and a pile of thousands of reads.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 from . import fixtures
 from .fixtures import BASES, MATE_REVERSE, PAIRED, PROPER, READ1, READ2, REVERSE, Read
 
-CONTIGS = {"chr1": 9000, "chr2": 2500}
+CONTIGS = {"chr1": 9000, "chr2": 3500}
 HOMOPOLYMER = 2000
 COPY = range(4000, 6000)
+CHAIN = range(900, 2400, 19)  # on the second contig: variants that are all joined to their neighbours
 PILE, PILE_DEPTH = 7200, 5000
 LENGTH = 100
 
@@ -103,6 +104,16 @@ def events(bases: str) -> tuple[list[Event], list[Event]]:
     return shared + one, shared + two
 
 
+def chain_events(bases: str) -> tuple[list[Event], list[Event]]:
+    """Heterozygous variants without end, some of them indels, on either haplotype of the second contig."""
+
+    def draw(k: int, at: int) -> Event:
+        return Event(at, 2, "") if k % 5 == 3 else Event(at, 1, other_base(bases[at]))
+
+    drawn = [draw(k, at) for k, at in enumerate(CHAIN)]
+    return drawn[::2], drawn[1::2]
+
+
 def copy_events(bases: str) -> list[Event]:
     """What tells the copy that the reference lacks from it: 1.5 % of its bases."""
     return [Event(at, 1, other_base(bases[at], 3)) for at in range(COPY.start + 30, COPY.stop, 66)]
@@ -114,7 +125,7 @@ def reads(depth: int = 30, pile: int = PILE_DEPTH, seed: int = 1) -> list[Read]:
     contigs = reference()
     drawn: list[Read] = []
     for tid, (name, bases) in enumerate(contigs.items()):
-        variants = events(bases) if tid == 0 else ([], [])
+        variants = events(bases) if tid == 0 else chain_events(bases)
         for number, changes in enumerate(variants):
             haplotype = Haplotype(bases, changes)
             starts = [chance.randrange(len(haplotype.bases) - 400) for _ in range(len(bases) * depth // (4 * LENGTH))]

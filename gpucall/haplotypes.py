@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .candidates import Allele, Window
+from .candidates import LETTERS, Allele, Window, inserted_bases
 from .config import Haplotyping
 from .kernels.pairhmm import Haplotypes, Segments
 from .kernels.pileup import Events
@@ -24,7 +26,6 @@ class Scored:
     haplotypes  bit masks over ``window.alleles``; 0 is the reference
     rows        int32[reads]
     costs       int32[reads, haplotypes], 1/64 phred
-    carried     int64[reads] bit mask of the alleles that the aligner gave the read
     """
 
     window: Window
@@ -33,84 +34,128 @@ class Scored:
     costs: NDArray[np.int32]
 
 
+@dataclass
+class Members:
+    """The reads of all windows of a tile, one row a window and read, windows one after the other.
+
+    rows    int32[n] reads, ascending in each window
+    window  int64[n] index of the window
+    sizes   int64[windows] reads of each window
+    """
+
+    rows: NDArray[np.int32]
+    window: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def split(self, column: NDArray[Any]) -> list[NDArray[Any]]:
+        """A column, window by window."""
+        return np.split(column, np.cumsum(self.sizes)[:-1])
+
+    def index_of(self, window: NDArray[np.int64], rows: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Where some reads of some windows are; -1: they are not."""
+        keys, wanted = self.window << 32 | self.rows, window << 32 | rows
+        index = np.searchsorted(keys, wanted)
+        found = np.append(keys, -1)[index] == wanted
+        return np.where(found, index, -1)
+
+
 def score_windows(
     reads: TileReads, windows: list[Window], events: Events, gaps: NDArray[np.int32], settings: Haplotyping
 ) -> list[Scored]:
     """Enumerate each window's haplotypes and score its reads against them, all windows of a tile in one launch."""
     if not windows:
         return []
-    event_masks = mask_events(reads, windows, events)
-    chosen = []
-    for index, window in enumerate(windows):
-        rows = window_rows(reads, window)
-        carried, covering = carried_alleles(reads, window, rows, event_masks[index])
-        chosen.append((window, choose_haplotypes(window, carried, covering, settings), rows))
-    return run_pairhmm(reads, chosen, gaps, settings)
+    members = find_members(reads, windows)
+    carried = indels_carried(reads, windows, members, events) | snvs_carried(reads, windows, members)
+    carried[~covers_alleles(reads, windows, members)] = 0
+    each = zip(windows, members.split(carried), strict=True)
+    masks = [choose_haplotypes(window, shown.tolist(), settings) for window, shown in each]
+    return run_pairhmm(reads, windows, masks, members, gaps, settings)
 
 
-def window_rows(reads: TileReads, window: Window) -> NDArray[np.int32]:
-    """Usable reads that touch the window's core."""
-    low, high = reads.row_range(window.core_start, window.core_stop)
-    rows = reads.host_rows
-    rows = rows[np.searchsorted(rows, low) : np.searchsorted(rows, high)]
+def find_members(reads: TileReads, windows: list[Window]) -> Members:
+    """Usable reads that touch the windows' cores."""
+    start, stop = np.array([(window.core_start, window.core_stop) for window in windows], dtype=np.int64).T
+    low, high = (np.searchsorted(reads.host_rows, bound) for bound in reads.row_range(start, stop))
+    window, index = flat_ranges(low, high)
+    rows, host = reads.host_rows[index], reads.batch.records
+    inside = (host.end[rows] > start[window]) & (host.pos[rows] < stop[window])
+    return Members(rows[inside], window[inside], np.bincount(window[inside], minlength=len(windows)))
+
+
+def flat_ranges(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of the integers of the ranges [low, high), one range after the other: which range each is of, and each."""
+    sizes = high - low
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    return owner, np.arange(len(owner)) + (low - np.cumsum(sizes) + sizes)[owner]
+
+
+def covers_alleles(reads: TileReads, windows: list[Window], members: Members) -> NDArray[np.bool_]:
+    """Whether a read covers all alleles of its window and a base on either side."""
+    first = np.array([min(allele.position for allele in window.alleles) for window in windows])[members.window]
+    last = np.array([max(allele.stop for allele in window.alleles) for window in windows])[members.window]
     host = reads.batch.records
-    return rows[(host.end[rows] > window.core_start) & (host.pos[rows] < window.core_stop)]
+    covers: NDArray[np.bool_] = (host.pos[members.rows] < first) & (host.end[members.rows] > last)
+    return covers
 
 
-def mask_events(reads: TileReads, windows: list[Window], events: Events) -> list[dict[int, int]]:
-    """For each window: read -> bit mask of its indel alleles that the aligner gave the read."""
-    positions = events.position + reads.origin
-    order = np.argsort(positions, kind="stable")
-    ordered = positions[order]
-    masks: list[dict[int, int]] = []
-    for window in windows:
-        found: dict[int, int] = {}
-        for bit, allele in enumerate(window.alleles):
-            if allele.is_snv:
-                continue
-            low, high = np.searchsorted(ordered, [allele.position, allele.position + 1])
-            for event in order[low:high].tolist():
-                if matches(reads, events, event, allele):
-                    row = int(events.row[event])
-                    found[row] = found.get(row, 0) | 1 << bit
-        masks.append(found)
+def indels_carried(reads: TileReads, windows: list[Window], members: Members, events: Events) -> NDArray[np.int64]:
+    """Bit mask of the window's indels that the aligner gave each read."""
+    indels = [
+        (index, bit, allele)
+        for index, window in enumerate(windows)
+        for bit, allele in enumerate(window.alleles)
+        if not allele.is_snv
+    ]
+    masks = np.zeros(len(members.rows), dtype=np.int64)
+    which, event = events_of(reads, [allele for _, _, allele in indels], events)
+    window, bit = np.array([(index, bit) for index, bit, _ in indels], dtype=np.int64).reshape(-1, 2)[which].T
+    at = members.index_of(window, events.row[event])
+    np.bitwise_or.at(masks, at[at >= 0], np.int64(1) << bit[at >= 0])
     return masks
 
 
-def matches(reads: TileReads, events: Events, event: int, allele: Allele) -> bool:
-    """True where an event at the allele's position is the allele."""
-    from .candidates import inserted_bases
+def events_of(reads: TileReads, alleles: list[Allele], events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(index of the allele, event) of all events that are one of some indels."""
+    order = np.argsort(events.position, kind="stable")
+    position = np.array([allele.position for allele in alleles], dtype=np.int64) - reads.origin
+    low, high = (np.searchsorted(events.position[order], position, side) for side in ("left", "right"))
+    which, at = flat_ranges(low, high)
+    event = order[at]
+    length = np.array([len(allele.inserted) - allele.deleted for allele in alleles], dtype=np.int64)
+    same_length = events.length[event] == length[which]
+    which, event = which[same_length], event[same_length]
+    known = {0: b""}  # inserted bases by their hash, as which the candidates were told apart
 
-    length = int(events.length[event])
-    if length != len(allele.inserted) - allele.deleted:
-        return False
-    return length < 0 or inserted_bases(reads, events, event) == allele.inserted
+    def inserted(event: int, key: int) -> bytes:
+        if key not in known:
+            known[key] = inserted_bases(reads, events, event)
+        return known[key]
 
-
-def carried_alleles(
-    reads: TileReads, window: Window, rows: NDArray[np.int32], indels: dict[int, int]
-) -> tuple[list[int], list[bool]]:
-    """Per read: mask of the alleles it carries, and whether it covers all of them."""
-    host = reads.batch.records
-    carried = [indels.get(row, 0) for row in rows.tolist()]
-    first = min(allele.position for allele in window.alleles) - 1
-    last = max(allele.stop for allele in window.alleles)
-    covering = ((host.pos[rows] <= first) & (host.end[rows] > last)).tolist()
-    snvs = [(bit, allele) for bit, allele in enumerate(window.alleles) if allele.is_snv]
-    for bit, allele in snvs:
-        bases = read_bases(reads, rows, allele.position)
-        for index in np.flatnonzero(bases == allele.inserted[0]).tolist():
-            carried[index] |= 1 << bit
-    return carried, covering
+    keys = events.key[event].tolist()
+    found = [inserted(*pair) for pair in zip(event.tolist(), keys, strict=True)]
+    same = np.array([alleles[k].inserted == bases for k, bases in zip(which.tolist(), found, strict=True)], dtype=bool)
+    return which[same], event[same]
 
 
-def read_bases(reads: TileReads, rows: NDArray[np.int32], position: int) -> NDArray[np.uint8]:
-    """ASCII base of each read at a contig position; 0 where it has none."""
-    from .kernels.haplotype import bases_at
-
-    out = np.zeros(len(rows), dtype=np.uint8)
-    bases_at(reads.batch.records, rows, position, out)
-    return out
+def snvs_carried(reads: TileReads, windows: list[Window], members: Members) -> NDArray[np.int64]:
+    """Bit mask of the window's SNVs that each read shows."""
+    snvs = [
+        (index, allele.position, LETTERS.index(allele.inserted), bit)
+        for index, window in enumerate(windows)
+        for bit, allele in enumerate(window.alleles)
+        if allele.is_snv
+    ]
+    window, *columns = np.array(snvs, dtype=np.int64).reshape(-1, 4).T
+    first = np.searchsorted(window, members.window)
+    stop = np.searchsorted(window, members.window, side="right")
+    backend, xp = reads.backend, reads.backend.xp
+    out = xp.zeros(len(members.rows), dtype=xp.int64)
+    host = (members.rows, first, stop, np.stack(columns, axis=1))
+    uploaded = (backend.upload(column) for column in host)
+    backend.launch("haplotype.snvs", len(members.rows), reads.batch.device, *uploaded, out)
+    masks: NDArray[np.int64] = backend.download(out)
+    return masks
 
 
 def compatible(mask: int, alleles: list[Allele]) -> bool:
@@ -118,13 +163,16 @@ def compatible(mask: int, alleles: list[Allele]) -> bool:
     chosen = [allele for bit, allele in enumerate(alleles) if mask >> bit & 1]
     return all(
         a.position + a.deleted <= b.position and not (a.position == b.position and a.deleted == 0)
-        for a, b in zip(chosen, chosen[1:], strict=False)
+        for a, b in pairwise(chosen)
     )
 
 
-def choose_haplotypes(window: Window, carried: list[int], covering: list[bool], settings: Haplotyping) -> list[int]:
-    """The reference, then what covering reads show together, then single alleles; best supported first, capped."""
-    seen = Counter(mask for mask, covers in zip(carried, covering, strict=True) if covers and mask)
+def choose_haplotypes(window: Window, carried: list[int], settings: Haplotyping) -> list[int]:
+    """The reference, then what reads show together, then single alleles; best supported first, capped.
+
+    ``carried`` are the alleles of each read that covers all of the window's, 0 where it has none.
+    """
+    seen = Counter(mask for mask in carried if mask)
     ranked = sorted((mask for mask in seen if seen[mask] >= settings.min_reads), key=lambda m: (-seen[m], m))
     singles = sorted(range(len(window.alleles)), key=lambda bit: (-window.alleles[bit].support, bit))
     masks = [0]
@@ -149,47 +197,53 @@ def haplotype_bases(reads: TileReads, window: Window, mask: int) -> bytes:
 
 def run_pairhmm(
     reads: TileReads,
-    chosen: list[tuple[Window, list[int], NDArray[np.int32]]],
+    windows: list[Window],
+    masks: list[list[int]],
+    members: Members,
     gaps: NDArray[np.int32],
     settings: Haplotyping,
 ) -> list[Scored]:
-    """One launch over all (window, read) pairs."""
+    """One launch over all reads of all windows."""
     backend, xp = reads.backend, reads.backend.xp
-    sequences = [haplotype_bases(reads, window, mask) for window, masks, _ in chosen for mask in masks]
-    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
-    code = CODE_OF_NT16[NT16_OF_ASCII[np.frombuffer(b"".join(sequences), dtype=np.uint8)]]
-    starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    haplotypes = backend.upload(
-        Haplotypes(code, np.zeros(len(code), np.int32), np.zeros(len(code), np.int32), starts, lengths)
+    haplotypes, longest = upload_haplotypes(reads, windows, masks, gaps, settings)
+    counts = np.array([len(each) for each in masks], dtype=np.int32)
+    bands = np.array([band(window, settings) for window in windows], dtype=np.int32)
+    of_window = (
+        np.array([window.start for window in windows], dtype=np.int64),
+        np.array([window.stop for window in windows], dtype=np.int64),
+        np.cumsum(counts, dtype=np.int32) - counts,
+        counts,
+        bands,
     )
-    backend.launch("pairhmm.gaps", len(lengths), haplotypes, backend.upload(gaps), settings.gap_extend)
-    counts = np.array([len(masks) for _, masks, _ in chosen], dtype=np.int32)
-    firsts = np.cumsum(counts, dtype=np.int32) - counts
-    sizes = np.array([len(rows) for _, _, rows in chosen])
-    bands = np.array([band(window, settings) for window, _, _ in chosen], dtype=np.int32)
-    unknown = [np.empty(int(sizes.sum()), dtype=np.int32) for _ in range(3)]
-    segments = Segments(
-        np.concatenate([rows for _, _, rows in chosen]).astype(np.int32),
-        np.repeat(np.array([window.start for window, _, _ in chosen], dtype=np.int64), sizes),
-        np.repeat(np.array([window.stop for window, _, _ in chosen], dtype=np.int64), sizes),
-        np.repeat(firsts, sizes),
-        np.repeat(counts, sizes),
-        np.repeat(bands, sizes),
-        *unknown,
-    )
-    total = len(segments.row)
-    segments = backend.upload(segments)
+    total = len(members.rows)
+    unknown = np.empty((3, total), dtype=np.int32)
+    segments = backend.upload(Segments(members.rows, *(column[members.window] for column in of_window), *unknown))
     backend.launch("pairhmm.parts", total, reads.batch.device, segments)
     out = xp.zeros((total, int(counts.max())), dtype=xp.int32)
-    cells = backend.workspace("pairhmm.scores", total, int(lengths.max()), int(bands.max()))
+    cells = backend.workspace("pairhmm.scores", total, longest, int(bands.max()))
     cap = reads.filters.quality_cap
     costs = backend.upload(base_costs(cap))
     backend.launch("pairhmm.scores", total, reads.batch.device, segments, haplotypes, cap, costs, cells, out)
-    by_window = np.split(backend.download(out), np.cumsum(sizes)[:-1])
+    parts = (members.split(column) for column in (members.rows, backend.download(out)))
     return [
-        Scored(window, masks, rows, cost[:, : len(masks)])
-        for (window, masks, rows), cost in zip(chosen, by_window, strict=True)
+        Scored(window, each, rows, cost[:, : len(each)])
+        for window, each, rows, cost in zip(windows, masks, *parts, strict=True)
     ]
+
+
+def upload_haplotypes(
+    reads: TileReads, windows: list[Window], masks: list[list[int]], gaps: NDArray[np.int32], settings: Haplotyping
+) -> tuple[Haplotypes, int]:
+    """The haplotypes of all windows with their gap costs, and the bases of the longest."""
+    each = zip(windows, masks, strict=True)
+    sequences = [haplotype_bases(reads, window, mask) for window, chosen in each for mask in chosen]
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
+    code = CODE_OF_NT16[NT16_OF_ASCII[np.frombuffer(b"".join(sequences), dtype=np.uint8)]]
+    gap, extend = np.empty((2, len(code)), dtype=np.int32)
+    backend = reads.backend
+    haplotypes = backend.upload(Haplotypes(code, gap, extend, np.cumsum(lengths, dtype=np.int64) - lengths, lengths))
+    backend.launch("pairhmm.gaps", len(lengths), haplotypes, backend.upload(gaps), settings.gap_extend)
+    return haplotypes, int(lengths.max())
 
 
 def band(window: Window, settings: Haplotyping) -> int:

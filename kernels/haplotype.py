@@ -10,16 +10,33 @@ from .jit import cpu_loop, cuda, cuda_loop, shared
 from .records import Records
 from .scalar import base_at, query_index
 
-ASCII_OF_CODE = np.frombuffer(b"ACGTN", dtype=np.uint8)
+
+@shared
+def shown_snvs(i: Any, records: Records, rows: Any, first: Any, stop: Any, snvs: Any) -> Any:
+    """Bit mask of the SNVs [first[i], stop[i]) that read ``rows[i]`` shows.
+
+    ``snvs`` int64[n, 3]: position, alternate base (0-3), bit.
+    """
+    row = rows[i]
+    mask = np.int64(0)
+    for k in range(first[i], stop[i]):
+        query = query_index(records, row, snvs[k, 0])
+        if query >= 0 and base_at(records.raw, records.seq[row], query) == snvs[k, 1]:
+            mask |= np.int64(1) << snvs[k, 2]
+    return mask
 
 
 @cpu_loop
-def bases_at(records: Records, rows: Any, position: int, out: Any) -> None:
-    """ASCII base of each of ``rows`` at ``position`` into ``out`` uint8; 0 where the read has none."""
-    for i in range(rows.shape[0]):
-        query = query_index(records, rows[i], position)
-        if query >= 0:
-            out[i] = ASCII_OF_CODE[base_at(records.raw, records.seq[rows[i]], query)]
+def snvs_cpu(n: int, records: Records, rows: Any, first: Any, stop: Any, snvs: Any, out: Any) -> None:
+    for i in range(n):
+        out[i] = shown_snvs(i, records, rows, first, stop, snvs)
+
+
+@cuda_loop
+def snvs_cuda(n: int, records: Records, rows: Any, first: Any, stop: Any, snvs: Any, out: Any) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        out[i] = shown_snvs(i, records, rows, first, stop, snvs)
 
 
 @shared

@@ -8,9 +8,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gpucall.backend import CpuBackend
-from gpucall.kernels.haplotype import bases_at
-
 from . import naive
 from .fixtures import Read
 from .kernel_inputs import DEVICES, columns, open_device
@@ -65,13 +62,25 @@ def test_foreign_equals_naive(device: str, seed: int) -> None:
     assert 0 < sum(expected) < len(reads)
 
 
+@on_devices
 @pytest.mark.parametrize("seed", range(3))
-def test_bases_equal_naive(seed: int) -> None:
-    """Host code: the same on every device."""
-    reads = draw_reads(seed, 30)
-    records = columns(reads, CONTIGS, CpuBackend())
-    rows = np.arange(len(reads), dtype=np.int32)
-    for position in draw_positions(reads, 30, random.Random(seed)):
-        out = np.zeros(len(reads), dtype=np.uint8)
-        bases_at(records, rows, position, out)
-        assert [chr(base) if base else "" for base in out] == [naive.base_at(read, position) for read in reads]
+def test_snvs_equal_naive(device: str, seed: int) -> None:
+    """Some SNVs of each of three windows; the reads of a window, some of them in two windows."""
+    chance = random.Random(seed)
+    reads = draw_reads(seed, 40)
+    shown = sorted({(at, naive.base_at(read, at)) for read in reads for at in naive.aligned(read)})
+    shown = [(at, base) for at, base in shown if base and base in "ACGT"]
+    snvs = [(at, "ACGT".index(base), k % 10) for k, (at, base) in enumerate(chance.sample(shown, 30))]
+    rows = sorted(chance.sample(range(len(reads)), 20)) * 3
+    first = [10 * (k // 20) for k in range(60)]
+    stop = [10 * (k // 20) + 10 - k % 3 for k in range(60)]
+    backend = open_device(device)
+    out = backend.xp.zeros(len(rows), dtype=np.int64)
+    host = (np.array(rows, np.int32), np.array(first, np.int64), np.array(stop, np.int64), np.array(snvs, np.int64))
+    backend.launch("haplotype.snvs", len(rows), columns(reads, CONTIGS, backend), *map(backend.upload, host), out)
+    masks = backend.download(out).tolist()
+    assert masks == [
+        sum(1 << bit for at, base, bit in snvs[low:high] if naive.base_at(reads[row], at) == "ACGT"[base])
+        for row, low, high in zip(rows, first, stop, strict=True)
+    ]
+    assert len(set(masks)) > 5

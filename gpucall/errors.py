@@ -9,7 +9,7 @@
     |   `-- EmptyInput                 10   nothing to work on: no reads, or none in the regions asked
     |-- ReferenceMismatch              11   reads and reference do not belong together
     |-- NoUsableDevice                 20   --device cuda, and no usable GPU
-    |-- DeviceMemoryError              21   GPU memory exhausted after backing off
+    |-- DeviceMemoryError              21   GPU memory is exhausted
     |-- HostMemoryError                22   the host memory budget cannot hold the work
     |-- DiskError                      23   an output cannot be written
     |-- QualityFailed                  30   QC failed, and the user asked to fail on it
@@ -68,7 +68,7 @@ class NoUsableDevice(GpucallError):
 
 
 class DeviceMemoryError(GpucallError):
-    """GPU memory is exhausted, after backing off to the smallest batch."""
+    """GPU memory is exhausted; smaller batches (--memory) may fit."""
 
     exit_code = 21
 

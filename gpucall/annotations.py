@@ -126,9 +126,11 @@ def rank_numbers(names: Sequence[str], values: Sequence[float]) -> dict[str, obj
     return {name: round(float(value), 3) for name, value in zip(names, values, strict=True) if not math.isnan(value)}
 
 
-def histogram(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts of the values 0-63; larger values count as 63."""
-    return np.bincount(np.minimum(values, 63), minlength=64)
+def histograms(values: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts int64[2, k, 64] of the values 0-63 by group (0 or 1) and row of ``values`` int64[k, n]; larger: as 63."""
+    rows = np.arange(len(values))[:, None]
+    index = (group * len(values) + rows) * 64 + np.minimum(values, 63)
+    return np.bincount(index.ravel(), minlength=2 * len(values) * 64).reshape(2, len(values), 64)
 
 
 def total_strands(strands: Sequence[Counts]) -> Counts:

@@ -10,10 +10,10 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
-from .annotations import RANKS, histogram, rank_numbers, rank_sums
+from .annotations import RANKS, histograms, rank_numbers, rank_sums
 from .candidates import Allele
 from .config import Genotyping
-from .haplotypes import Scored
+from .haplotypes import Members, Scored
 from .kernels.pileup import Sites
 from .kernels.records import READ1, REVERSE
 from .kernels.tables import SCALE, log_sum_table
@@ -115,8 +115,8 @@ def snv_ranks(sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64
     shown = np.array([[base in pair for base in range(4)] for pair in PAIRS])[best]
     rows = np.arange(len(best))
     shown[rows, reference] = False
-    histograms = sites.ranks.astype(np.int64)
-    return rank_sums(histograms[rows, reference], (histograms * shown[:, :, None, None]).sum(axis=1))
+    counts = sites.ranks.astype(np.int64)
+    return rank_sums(counts[rows, reference], (counts * shown[:, :, None, None]).sum(axis=1))
 
 
 def snv_call(
@@ -161,17 +161,16 @@ def weigh_windows(reads: TileReads, scored: list[Scored], settings: Genotyping) 
     """Weigh the haplotype pairs of all windows of a tile, in one launch."""
     if not scored:
         return []
-    fragments = [merge_mates(reads, window, settings) for window in scored]
+    fragments, costs = merge_mates(reads, scored, settings)
     pairs = [list(combinations_with_replacement(range(len(window.haplotypes)), 2)) for window in scored]
-    totals = pair_costs(reads, [costs for _, costs in fragments], pairs)
+    totals = pair_costs(reads, fragments.sizes, costs, pairs)
     posteriors = [
         total + pair_priors(window, pair, settings) for window, pair, total in zip(scored, pairs, totals, strict=True)
     ]
+    columns = (fragments.split(fragments.rows), fragments.split(costs))
     return [
-        Weighed(window, rows, costs, pair, total, posterior, int(posterior.argmin()))
-        for window, (rows, costs), pair, total, posterior in zip(
-            scored, fragments, pairs, totals, posteriors, strict=True
-        )
+        Weighed(window, rows, cost[:, : len(window.haplotypes)], pair, total, posterior, int(posterior.argmin()))
+        for window, rows, cost, pair, total, posterior in zip(scored, *columns, pairs, totals, posteriors, strict=True)
     ]
 
 
@@ -181,40 +180,43 @@ def call_windows(reads: TileReads, weighed: list[Weighed], settings: Genotyping)
         yield from window_calls(reads, window, settings)
 
 
-def merge_mates(reads: TileReads, window: Scored, settings: Genotyping) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """One row of capped costs a fragment: of overlapping mates the one that says more (ties: ``comes_first``)."""
+def merge_mates(reads: TileReads, scored: list[Scored], settings: Genotyping) -> tuple[Members, NDArray[np.int32]]:
+    """The fragments of all windows and their capped costs int32[fragments, most haplotypes] (0 where there is none).
+
+    Of overlapping mates the one that says more is the fragment; where they say as much, the one that starts first.
+    """
     host = reads.batch.records
-    costs = window.costs - window.costs.min(axis=1, keepdims=True)
-    cap = np.minimum(settings.read_cap, host.mapq[window.rows].astype(np.int32) * SCALE)
-    costs = np.minimum(costs, cap[:, None])
-    mate = host.mate[window.rows]
-    where = np.searchsorted(window.rows, mate)
-    where[where == len(window.rows)] = 0
-    both = (mate >= 0) & (window.rows[where] == mate)
+    members = Members.of([window.rows for window in scored])
+    none = np.iinfo(np.int32).max
+    costs = np.full((len(members.rows), max(len(window.haplotypes) for window in scored)), none, dtype=np.int32)
+    for part, window in zip(members.split(costs), scored, strict=True):
+        part[:, : len(window.haplotypes)] = window.costs
+    absent = costs == none
+    cap = np.minimum(settings.read_cap, host.mapq[members.rows] * SCALE)
+    costs = np.minimum(costs - costs.min(axis=1, keepdims=True), cap[:, None])
+    costs[absent] = 0
+    mate = members.index_of(members.window, host.mate[members.rows])
     says = costs.sum(axis=1)
-    mate_says = np.where(both, says[where], -1)
-    ahead = host.pos[mate] - host.pos[window.rows]
-    first = (ahead > 0) | ((ahead == 0) & (host.flag[window.rows] & READ1 > 0))
+    mate_says = np.where(mate >= 0, says[mate], -1)
+    ahead = host.pos[host.mate[members.rows]] - host.pos[members.rows]
+    first = (ahead > 0) | ((ahead == 0) & (host.flag[members.rows] & READ1 > 0))
     keep = (says > mate_says) | ((says == mate_says) & first)
-    return window.rows[keep], costs[keep]
+    return members.where(keep), costs[keep]
 
 
 def pair_costs(
-    reads: TileReads, costs: list[NDArray[np.int32]], pairs: list[list[tuple[int, int]]]
+    reads: TileReads, sizes: NDArray[np.int64], costs: NDArray[np.int32], pairs: list[list[tuple[int, int]]]
 ) -> list[NDArray[np.int64]]:
-    """Cost of every window's fragments under every pair of its haplotypes."""
+    """Cost of every window's fragments (``sizes`` of them, one window after the other) under its haplotypes' pairs."""
     backend = reads.backend
-    widest = max(cost.shape[1] for cost in costs)
-    padded = np.concatenate([np.pad(cost, ((0, 0), (0, widest - cost.shape[1]))) for cost in costs])
-    last = np.cumsum([len(cost) for cost in costs], dtype=np.int64)
-    first = last - [len(cost) for cost in costs]
-    sizes = [len(pair) for pair in pairs]
+    last = np.cumsum(sizes)
+    each = [len(pair) for pair in pairs]
     flat = np.array([pair for window in pairs for pair in window], dtype=np.int32)
     out = backend.xp.zeros(len(flat), dtype=backend.xp.int64)
-    reads_of_pairs = (np.repeat(first, sizes), np.repeat(last, sizes))
-    columns = (padded, *reads_of_pairs, flat[:, 0].copy(), flat[:, 1].copy(), log_sum_table())
+    reads_of_pairs = (np.repeat(last - sizes, each), np.repeat(last, each))
+    columns = (costs, *reads_of_pairs, flat[:, 0].copy(), flat[:, 1].copy(), log_sum_table())
     backend.launch("genotype.pairs", len(flat), *(backend.upload(column) for column in columns), out)
-    return np.split(backend.download(out), np.cumsum(sizes)[:-1])
+    return np.split(backend.download(out), np.cumsum(each)[:-1])
 
 
 def pair_priors(window: Scored, pairs: list[tuple[int, int]], settings: Genotyping) -> NDArray[np.int64]:
@@ -415,14 +417,11 @@ class Support:
 
 def allele_of_fragments(states: list[int], costs: NDArray[np.int32], alleles: int) -> NDArray[np.int64]:
     """The allele whose haplotypes each fragment fits best, -1 where that is not clear."""
-    state = np.array(states)
-    unlikely = np.full(len(costs), 1 << 28, dtype=np.int64)
-    best = np.stack(
-        [costs[:, state == k].min(axis=1) if (state == k).any() else unlikely for k in range(alleles)], axis=1
-    )
-    ordered = np.sort(best, axis=1)
-    clear = ordered[:, 1] - ordered[:, 0] >= CLEAR
-    return np.where(clear, best.argmin(axis=1), -1)
+    best = np.full((alleles, len(costs)), 1 << 28, dtype=np.int64)
+    for h, state in enumerate(states):
+        np.minimum(best[state], costs[:, h], out=best[state])
+    ordered = np.sort(best, axis=0)
+    return np.where(ordered[1] - ordered[0] >= CLEAR, best.argmin(axis=0), -1)
 
 
 def allele_support(
@@ -431,17 +430,19 @@ def allele_support(
     """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
     choice = allele_of_fragments(states, costs, alleles)
     host = reads.batch.records
-    reverse = (host.flag[rows] & REVERSE) > 0
-    strands = [(int(((choice == k) & ~reverse).sum()), int(((choice == k) & reverse).sum())) for k in range(alleles)]
+    by_strand = 2 * choice + (host.flag[rows] & REVERSE > 0)
+    strands = np.bincount(by_strand + 2, minlength=2 * alleles + 2)[2:].reshape(-1, 2).tolist()
     mapq = host.mapq[rows].astype(np.int64)
     edge = np.maximum(np.minimum(position - host.pos[rows], host.end[rows] - 1 - position), 0) >> 1
-    values = np.stack([mapq, edge.astype(np.int64)])
-    reference, alternates = (
-        np.stack([histogram(row[chosen]) for row in values]) for chosen in (choice == 0, choice > 0)
-    )
+    values = np.stack([mapq, edge])[:, choice >= 0]
+    reference, alternates = histograms(values, np.minimum(choice, 1)[choice >= 0])
     ranks = rank_numbers(RANKS[1:], rank_sums(reference, alternates).tolist())
     alternate = mapq[choice > 0].astype(np.float64)
-    return Support(strands, float(np.sqrt((alternate**2).mean())) if len(alternate) else 0.0, ranks)
+    return Support(
+        [(forward, reverse) for forward, reverse in strands],
+        float(np.sqrt((alternate**2).mean())) if len(alternate) else 0.0,
+        ranks,
+    )
 
 
 def record_alleles(reads: TileReads, alleles: list[Allele]) -> tuple[int, str, tuple[str, ...]]:

@@ -47,6 +47,17 @@ class Members:
     window: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, rows: list[NDArray[np.int32]]) -> Members:
+        """From the reads of each window."""
+        sizes = np.array([len(each) for each in rows])
+        return cls(np.concatenate(rows), np.repeat(np.arange(len(rows)), sizes), sizes)
+
+    def where(self, kept: NDArray[np.bool_]) -> Members:
+        """Some of the rows."""
+        window = self.window[kept]
+        return Members(self.rows[kept], window, np.bincount(window, minlength=len(self.sizes)))
+
     def split(self, column: NDArray[Any]) -> list[NDArray[Any]]:
         """A column, window by window."""
         return np.split(column, np.cumsum(self.sizes)[:-1])
@@ -78,9 +89,8 @@ def find_members(reads: TileReads, windows: list[Window]) -> Members:
     start, stop = np.array([(window.core_start, window.core_stop) for window in windows], dtype=np.int64).T
     low, high = (np.searchsorted(reads.host_rows, bound) for bound in reads.row_range(start, stop))
     window, index = flat_ranges(low, high)
-    rows, host = reads.host_rows[index], reads.batch.records
-    inside = (host.end[rows] > start[window]) & (host.pos[rows] < stop[window])
-    return Members(rows[inside], window[inside], np.bincount(window[inside], minlength=len(windows)))
+    near, host = Members(reads.host_rows[index], window, high - low), reads.batch.records
+    return near.where((host.end[near.rows] > start[window]) & (host.pos[near.rows] < stop[window]))
 
 
 def flat_ranges(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,6 +7,7 @@ in which they are added.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ def cost(probability: float) -> int:
     return round(-10.0 * math.log10(probability) * SCALE)
 
 
+@cache
 def base_costs(highest_quality: int) -> NDArray[np.int64]:
     """int64[3, highest_quality + 1]: cost of a base of each quality under three genotypes.
 
@@ -33,6 +35,7 @@ def base_costs(highest_quality: int) -> NDArray[np.int64]:
     return table
 
 
+@cache
 def log_sum_table() -> NDArray[np.int64]:
     """int64[n]: what to subtract from the smaller of two costs to get the cost of the sum of both probabilities.
 

@@ -325,7 +325,7 @@ def fragment_lines(window: Window) -> Iterator[str]:
     }
     listed = ", ".join(f"{what}: {count}" for what, count in left_out.items() if count)
     if listed:
-        yield f"(left out: {listed})"
+        yield from wrapped([f"(left out: {listed})"])
 
 
 def fits(each: Fragment) -> tuple[int, list[int]]:

@@ -66,7 +66,7 @@ class Members:
         """Where some reads of some windows are; -1: they are not."""
         keys, wanted = self.window << 32 | self.rows, window << 32 | rows
         index = np.searchsorted(keys, wanted)
-        found = np.append(keys, -1)[index] == wanted
+        found = np.append(keys, -2)[index] == wanted  # a row of -1 is no key
         return np.where(found, index, -1)
 
 

@@ -109,8 +109,9 @@ def test_loops_with_lanes_are_cached(runs: list[list[str]]) -> None:
 
 def test_scores_are_vector_instructions(runs: list[list[str]]) -> None:
     """The pair-HMM's inner loop saturates, compares and selects in whole AVX2 or AVX-512 registers."""
-    flags = Path("/proc/cpuinfo").read_text() if platform.machine() == "x86_64" else ""
+    chosen = "NUMBA_CPU_NAME" in os.environ
+    flags = Path("/proc/cpuinfo").read_text() if platform.machine() == "x86_64" and not chosen else ""
     if " avx2 " not in flags:
-        pytest.skip(f"the assembly is looked at on x86-64 with AVX2 only, and this is {platform.processor()}")
+        pytest.skip(f"the assembly is looked at on x86-64 with AVX2 only, and this is {platform.machine()}")
     found = set(re.findall(r"\s(v\w+)\s[^\n]*%[yz]mm", runs[0][2]))
     assert {"vpaddusw", "vpminuw", "vpcmpeqw", "vpbroadcastw"} <= found

@@ -1,0 +1,153 @@
+"""Stage ``haplotypes``: which reads belong to a window, which alleles they carry, which haplotypes follow from that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpucall import haplotypes
+from gpucall.candidates import Allele, Window
+from gpucall.config import Haplotyping
+from gpucall.haplotypes import Members
+
+from . import naive
+from .device_like import SeparateMemory
+from .fixtures import Read
+from .stages import Given, call_sample, read_of, recorded, sample_reads
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """(reads, windows, events, gaps, settings, scored) of every tile with windows."""
+    with recorded(haplotypes, "score_windows") as given:
+        call_sample(tmp_path_factory.mktemp("sample"))
+    return [each for each in given if each[1]]
+
+
+def test_ranges_one_after_the_other() -> None:
+    owner, values = haplotypes.flat_ranges(np.array([3, 7, 7, 0]), np.array([5, 7, 9, 1]))
+    assert owner.tolist() == [0, 0, 2, 2, 3]
+    assert values.tolist() == [3, 4, 7, 8, 0]
+
+
+def members(*rows: list[int]) -> Members:
+    return Members.of([np.array(each, dtype=np.int32) for each in rows])
+
+
+def test_members_are_split_chosen_and_found() -> None:
+    some = members([2, 5, 9], [], [5, 6])
+    assert [each.tolist() for each in some.split(some.rows)] == [[2, 5, 9], [], [5, 6]]
+    fewer = some.where(np.array([True, False, True, False, True]))
+    assert [each.tolist() for each in fewer.split(fewer.rows)] == [[2, 9], [], [6]]
+    index = some.index_of(np.array([0, 0, 1, 2, 2, 2]), np.array([5, 6, 5, 5, 6, -1], dtype=np.int32))
+    assert index.tolist() == [1, -1, -1, 3, 4, -1]
+    assert members([]).index_of(np.array([0]), np.array([-1], dtype=np.int32)).tolist() == [-1]
+
+
+def test_members_are_the_usable_reads_over_the_core(tiles: Given) -> None:
+    for reads, windows, *_, scored in tiles:
+        host = reads.batch.records
+        for window, found in zip(windows, scored, strict=True):
+            over = [
+                row
+                for row in np.flatnonzero(reads.batch.usable).tolist()
+                if host.tid[row] == reads.tile.tid and host.pos[row] < window.core_stop
+                if host.end[row] > window.core_start
+            ]
+            assert found.rows.tolist() == over
+
+
+def carried_by(read: Read, window: Window, reads: Any) -> int:
+    """The window's alleles that the aligner gave a read, read by read."""
+    found = {
+        (e.position + reads.origin, e.length, e.bases) for e in naive.events([read], ascii_of(reads), reads.origin)
+    }
+    mask = 0
+    for bit, allele in enumerate(window.alleles):
+        bases = allele.inserted.decode()
+        if allele.is_snv:
+            mask |= (naive.base_at(read, allele.position) == bases) << bit
+        else:
+            mask |= ((allele.position, len(bases) - allele.deleted, bases) in found) << bit
+    return mask
+
+
+def ascii_of(reads: Any) -> str:
+    return bytes(reads.bases).decode()
+
+
+def test_reads_carry_what_the_aligner_gave_them(tiles: Given) -> None:
+    known = sample_reads()
+    masks = set()
+    for reads, windows, events, *_ in tiles:
+        some = haplotypes.find_members(reads, windows)
+        snvs = haplotypes.snvs_carried(reads, windows, some)
+        indels = haplotypes.indels_carried(reads, windows, some, events)
+        carried = (snvs | indels).tolist()
+        for row, window, mask in zip(some.rows.tolist(), some.window.tolist(), carried, strict=True):
+            assert mask == carried_by(read_of(reads.batch, row, known), windows[window], reads)
+        assert not np.any(snvs & indels)
+        masks |= set(carried)
+    assert len(masks) > 8
+
+
+def test_reads_cover_all_alleles_and_a_base_on_either_side(tiles: Given) -> None:
+    known = sample_reads()
+    covered = []
+    for reads, windows, *_ in tiles:
+        some = haplotypes.find_members(reads, windows)
+        covers = haplotypes.covers_alleles(reads, windows, some).tolist()
+        for row, window, found in zip(some.rows.tolist(), some.window.tolist(), covers, strict=True):
+            read, alleles = read_of(reads.batch, row, known), windows[window].alleles
+            needed = range(alleles[0].position - 1, max(allele.stop for allele in alleles) + 1)
+            assert found == (needed[0] in naive.aligned(read) and needed[-1] in naive.aligned(read))
+        covered += covers
+    assert 0 < sum(covered) < len(covered)
+
+
+def test_other_memory_gives_the_same_scores(tiles: Given, tmp_path: Path) -> None:
+    with recorded(haplotypes, "score_windows") as given:
+        call_sample(tmp_path, backend=SeparateMemory())
+    again = [each for each in given if each[1]]
+    assert len(again) == len(tiles)
+    for (*_, one), (*_, two) in zip(tiles, again, strict=True):
+        assert [each.haplotypes for each in one] == [each.haplotypes for each in two]
+        assert all(np.array_equal(a.costs, b.costs) for a, b in zip(one, two, strict=True))
+
+
+SNV, DELETION, INSERTION = Allele(100, 1, b"G", 9), Allele(101, 3, b"", 12), Allele(110, 0, b"TT", 4)
+WINDOW = Window([SNV, DELETION, INSERTION], 99, 120)
+
+
+@pytest.mark.parametrize(
+    ("carried", "expected"),
+    [
+        ([], [0, 2, 1, 4]),  # single alleles by support
+        ([0, 0, 0], [0, 2, 1, 4]),
+        ([5, 5, 3, 3, 3, 7], [0, 3, 5, 2, 1, 4]),  # combinations by number of reads, at least two
+        ([4, 4, 2, 2], [0, 2, 4, 1]),  # ties by bits
+    ],
+)
+def test_haplotypes_best_first(carried: list[int], expected: list[int]) -> None:
+    assert haplotypes.choose_haplotypes(WINDOW, carried, Haplotyping()) == expected
+
+
+def test_haplotypes_are_capped_and_the_reference_stays() -> None:
+    chosen = haplotypes.choose_haplotypes(WINDOW, [3, 3, 5, 5], Haplotyping(most_haplotypes=3))
+    assert chosen == [0, 3, 5]
+
+
+def test_alleles_on_the_same_bases_do_not_combine() -> None:
+    window = Window([Allele(100, 1, b"G", 9), Allele(100, 2, b"", 12), Allele(101, 1, b"C", 5)], 99, 120)
+    assert haplotypes.choose_haplotypes(window, [3, 3, 6, 6, 5, 5, 7, 7], Haplotyping()) == [0, 5, 2, 1, 4]
+
+
+def test_a_window_without_reads_has_its_single_alleles(tiles: Given) -> None:
+    reads, windows, events, gaps, settings, _ = tiles[0]
+    far = Window([Allele(10**6, 1, b"", 2)], 10**6 - 1, 10**6 + 1, windows[0].start, windows[0].stop, [0])
+    (scored,) = haplotypes.score_windows(reads, [far], events, gaps, settings)
+    assert scored.haplotypes == [0, 1]
+    assert scored.costs.shape == (0, 2)

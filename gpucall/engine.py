@@ -27,7 +27,7 @@ from .io.reference import Reference, check_header
 from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
 from .machine import cores
-from .outputs import OutputFolder, checksum
+from .outputs import OutputFolder
 from .reads import Batch, Batcher, Tile
 from .tiles import Intervals, parse_regions, read_bed
 
@@ -474,4 +474,4 @@ def manifest(run: Run, name: str, device: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["CallResult", "call", "checksum"]
+__all__ = ["CallResult", "call"]

@@ -129,7 +129,6 @@ class Batcher:
         self.filters = filters
         self.regions = regions
         self.max_carry = max_carry
-        self.records_read = 0
         self.records_kept = 0  # in the regions asked
         self._last_key = -1
         self._owned: tuple[int, int] = (-1, 0)  # contig and position up to which positions are owned
@@ -218,7 +217,6 @@ class Batcher:
         device = decode(raw, offsets, self.header, self.backend)
         host: Records = self.backend.download(device)
         self._check(host, first_new, where)
-        self.records_read += len(offsets) - first_new
         if self.regions is not None:
             keep = np.ones(len(offsets), dtype=bool)
             keep[first_new:] = self._in_regions(host, first_new)

@@ -282,6 +282,3 @@ def open_alignments(
         handle.close()
         raise
     return source
-
-
-__all__ = ["AlignmentSource", "CorruptInput", "Header", "Piece", "open_alignments", "sample_name"]

@@ -94,6 +94,7 @@ class Filtering:
     min_mapq: int = 25  # phred
     max_artifact: float = 20.0  # phred; calibrated on the sample (``Calibration``)
     min_het_permille: int = 120  # alternate fragments of all that support an allele
+    min_haploid_permille: int = 600  # the same where one copy is expected: a second copy's reads would be half
     min_edge: float = 4.0  # bp
 
 

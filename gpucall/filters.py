@@ -13,7 +13,8 @@ DESCRIPTIONS = {
     "LowGQ": "genotype quality below {min_gq}",
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
     "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",
-    "AlleleBalance": "share of alternate fragments too small for the genotype: below {min_het_permille}/1000",
+    "AlleleBalance": "share of alternate fragments too small for the genotype: below {min_het_permille}/1000, "
+    "of a haploid genotype below {min_haploid_permille}/1000",
     "ThirdHaplotype": "alternates on the same few reads of a crowded locus: probably a copy that the reference lacks",
     "ReadEnd": "alternate bases lie within {min_edge} bp of their alignments' ends on average",
 }
@@ -59,7 +60,7 @@ def checks(call: Call, settings: Filtering) -> list[Check]:
         Check("LowGQ", "GQ", call.gq, True, settings.min_gq),
         Check("LowMQ", "MQ of the alternate fragments", call.mapq, True, settings.min_mapq, alternate > 0),
         Check("StrandBias", "SAO", odds, False, highest_artifact(call, settings), 0 in call.genotype),
-        Check("AlleleBalance", "alternate, permille", share, True, settings.min_het_permille, alternate > 0),
+        Check("AlleleBalance", "alternate, permille", share, True, lowest_share(call, settings), alternate > 0),
         Check("ReadEnd", "bp to the end of alignments", call.edge, True, settings.min_edge, call.edge >= 0),
     ]
 
@@ -75,6 +76,11 @@ def lowest_qual(call: Call, settings: Filtering) -> float:
         return settings.pass_qual
     low, high = settings.pass_indel_quals
     return min(max(call.depth / 2.5, low), high)
+
+
+def lowest_share(call: Call, settings: Filtering) -> int:
+    """Permille of the fragments that must show the alternates: of a haploid genotype, most of them."""
+    return settings.min_haploid_permille if call.ploidy == 1 else settings.min_het_permille
 
 
 def highest_artifact(call: Call, settings: Filtering) -> float:

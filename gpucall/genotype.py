@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
+from functools import cache, reduce
+from itertools import combinations_with_replacement, permutations
+from operator import or_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,16 @@ from .kernels.tables import SCALE, log_sum_table
 from .pileup import TileReads
 
 BASES = "ACGT"
-PAIRS = list(combinations_with_replacement(range(4), 2))  # genotypes of four bases, VCF order within the upper triangle
+Genotype = tuple[int, ...]  # as many numbers of bases, alleles or haplotypes as the ploidy, 1 or 2, ascending
+
+
+def combinations(alleles: int, ploidy: int) -> list[Genotype]:
+    """Genotypes of so many alleles (or bases, or haplotypes), in the order in which they are weighed."""
+    return list(combinations_with_replacement(range(alleles), ploidy))
+
+
+BASE_GENOTYPES = {ploidy: combinations(4, ploidy) for ploidy in (1, 2)}
+PAIRS = BASE_GENOTYPES[2]
 
 
 @dataclass
@@ -39,7 +50,7 @@ class Call:
     position: int
     ref: str
     alts: tuple[str, ...]
-    genotype: tuple[int, ...]  # allele numbers; in the order of the haplotypes where phased, else ascending
+    genotype: Genotype  # allele numbers; in the order of the haplotypes where phased, else ascending
     strands: list[tuple[int, int]]
     likelihoods: list[int]
     qual: float
@@ -61,58 +72,89 @@ class Call:
         """Fragments of each allele (AD)."""
         return [forward + reverse for forward, reverse in self.strands]
 
+    @property
+    def ploidy(self) -> int:
+        """Alleles of the genotype: 1 or 2."""
+        return len(self.genotype)
 
-def genotype_order(alleles: int) -> list[tuple[int, int]]:
-    """Diploid genotypes in VCF order (VCF 4.3, section 1.6.2)."""
-    return [(a, b) for b in range(alleles) for a in range(b + 1)]
+    @property
+    def is_heterozygous(self) -> bool:
+        """True for a genotype of two different alleles."""
+        return len(set(self.genotype)) > 1
+
+
+@cache
+def genotype_order(alleles: int, ploidy: int = 2) -> tuple[Genotype, ...]:
+    """Genotypes in VCF order (VCF 4.3, section 1.6.2, GL): of a haploid, its alleles in order."""
+    return tuple(sorted(combinations(alleles, ploidy), key=lambda genotype: genotype[::-1]))
 
 
 # -- isolated SNVs ------------------------------------------------------------------------------------------------
 
 
-def genotype_costs(sites: Sites) -> NDArray[np.int64]:
-    """int64[sites, 10]: cost of the bases under every pair of bases (``PAIRS``)."""
+def genotype_costs(sites: Sites, ploidy: int = 2) -> NDArray[np.int64]:
+    """int64[sites, genotypes]: cost of the bases under every genotype of bases (``BASE_GENOTYPES``)."""
+    genotypes = BASE_GENOTYPES[ploidy]
     columns = []
-    for a, b in PAIRS:
-        saved = sites.match[:, a] if a == b else sites.half[:, a] + sites.half[:, b]
+    for a, *rest in genotypes:
+        saved = sites.match[:, a] if rest in ([], [a]) else sites.half[:, a] + sites.half[:, rest[0]]
         columns.append(sites.other + saved)
-    return np.stack(columns, axis=1) if len(sites.other) else np.empty((0, len(PAIRS)), dtype=np.int64)
+    return np.stack(columns, axis=1) if len(sites.other) else np.empty((0, len(genotypes)), dtype=np.int64)
 
 
-def base_priors(settings: Genotyping) -> NDArray[np.int64]:
-    """int64[4, 10]: cost of every pair of bases, by reference base."""
-    table = np.zeros((4, len(PAIRS)), dtype=np.int64)
+def base_priors(settings: Genotyping, ploidy: int = 2) -> NDArray[np.int64]:
+    """int64[4, genotypes]: cost of every genotype of bases, by reference base."""
+    genotypes = BASE_GENOTYPES[ploidy]
+    table = np.zeros((4, len(genotypes)), dtype=np.int64)
     for reference in range(4):
-        for column, pair in enumerate(PAIRS):
-            alternates = {base for base in pair if base != reference}
-            homozygous = len(alternates) == 1 and pair[0] == pair[1]
-            table[reference, column] = len(alternates) * settings.snv_prior + homozygous * settings.homozygous_prior
+        for column, genotype in enumerate(genotypes):
+            alternates = {base for base in genotype if base != reference}
+            extra = settings.homozygous_prior * is_homozygous_alternate(alternates, genotype)
+            table[reference, column] = len(alternates) * settings.snv_prior + extra
     return table
 
 
-def call_snvs(reads: TileReads, sites: Sites, settings: Genotyping) -> Iterator[Call]:
-    """Calls at sites where another genotype than homozygous reference is the most probable one."""
+def is_homozygous_alternate(alternates: set[int], genotype: Genotype) -> bool:
+    """True where both copies are the same alternate allele; a haploid genotype has one copy."""
+    return len(genotype) == 2 and len(alternates) == 1 and genotype[0] == genotype[1]
+
+
+def call_snvs(reads: TileReads, sites: Sites, settings: Genotyping, ploidy: int = 2) -> Iterator[Call]:
+    """Calls at sites where another genotype than the reference alone is the most probable one."""
     reference = np.searchsorted(np.frombuffer(b"ACGT", dtype=np.uint8), reads.bases[sites.position - reads.origin])
-    costs = genotype_costs(sites)
-    posterior = costs + base_priors(settings)[reference]
+    costs = genotype_costs(sites, ploidy)
+    posterior = costs + base_priors(settings, ploidy)[reference]
     best = posterior.argmin(axis=1)
-    qual = posterior[np.arange(len(best)), HOMOZYGOUS[reference]] - posterior.min(axis=1, initial=1 << 60)
+    without = posterior[np.arange(len(best)), REFERENCE_COLUMN[ploidy][reference]]
+    qual = without - posterior.min(axis=1, initial=1 << 60)
     called = np.flatnonzero(qual >= settings.min_qual * SCALE)
     sites = Sites(*(column[called] for column in sites))
-    ranks = snv_ranks(sites, reference[called], best[called])
+    genotypes = BASE_GENOTYPES[ploidy]
+    ranks = snv_ranks(sites, reference[called], best[called], genotypes)
     columns = (reference[called], best[called], qual[called], costs[called], posterior[called], ranks)
     fields = (sites.position, sites.count, sites.mapq, sites.edge)
     for row in zip(*(column.tolist() for column in (*columns, *fields)), strict=True):
-        yield snv_call(*row)
+        yield snv_call(genotypes, *row)
 
 
-HOMOZYGOUS = np.array([PAIRS.index((base, base)) for base in range(4)])
-COLUMN = {pair: column for column, pair in enumerate(PAIRS)} | {(b, a): column for column, (a, b) in enumerate(PAIRS)}
+# by ploidy: the column of each base alone, and of every genotype's bases in any order
+REFERENCE_COLUMN = {
+    ploidy: np.array([genotypes.index((base,) * ploidy) for base in range(4)])
+    for ploidy, genotypes in BASE_GENOTYPES.items()
+}
+COLUMN = {
+    order: column
+    for genotypes in BASE_GENOTYPES.values()
+    for column, genotype in enumerate(genotypes)
+    for order in permutations(genotype)
+}
 
 
-def snv_ranks(sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64]) -> NDArray[np.float64]:
+def snv_ranks(
+    sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64], genotypes: list[Genotype]
+) -> NDArray[np.float64]:
     """float64[sites, 3]: rank sum tests (``RANKS``) of the called alternate bases against the reference's."""
-    shown = np.array([[base in pair for base in range(4)] for pair in PAIRS])[best]
+    shown = np.array([[base in genotype for base in range(4)] for genotype in genotypes])[best]
     rows = np.arange(len(best))
     shown[rows, reference] = False
     counts = sites.ranks.astype(np.int64)
@@ -120,6 +162,7 @@ def snv_ranks(sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64
 
 
 def snv_call(
+    genotypes: list[Genotype],
     reference: int,
     best: int,
     qual: int,
@@ -132,17 +175,17 @@ def snv_call(
     edge: list[int],
 ) -> Call:
     """The record of one SNV site, from its row of every column."""
-    pair = PAIRS[best]
-    alternates = sorted({base for base in pair if base != reference}, key=lambda base: (-sum(count[base]), base))
+    called = genotypes[best]
+    alternates = sorted({base for base in called if base != reference}, key=lambda base: (-sum(count[base]), base))
     alleles = [reference, *alternates]
-    columns = [COLUMN[alleles[a], alleles[b]] for a, b in genotype_order(len(alleles))]
+    columns = [COLUMN[tuple(alleles[a] for a in each)] for each in genotype_order(len(alleles), len(called))]
     lowest = min(costs[column] for column in columns)
     fragments = max(sum(sum(count[base]) for base in alternates), 1)
     return Call(
         position=position,
         ref=BASES[reference],
         alts=tuple(BASES[base] for base in alternates),
-        genotype=tuple(sorted(alleles.index(base) for base in pair)),
+        genotype=tuple(sorted(alleles.index(base) for base in called)),
         strands=[(count[base][0], count[base][1]) for base in alleles],
         likelihoods=[costs[column] - lowest for column in columns],
         qual=qual / SCALE,
@@ -157,12 +200,12 @@ def snv_call(
 # -- windows ------------------------------------------------------------------------------------------------------
 
 
-def weigh_windows(reads: TileReads, scored: list[Scored], settings: Genotyping) -> list[Weighed]:
-    """Weigh the haplotype pairs of all windows of a tile, in one launch."""
+def weigh_windows(reads: TileReads, scored: list[Scored], settings: Genotyping, ploidy: int = 2) -> list[Weighed]:
+    """Weigh the haplotypes (ploidy 1) or pairs of them of all windows of a tile, in one launch."""
     if not scored:
         return []
     fragments, costs = merge_mates(reads, scored, settings)
-    pairs = [list(combinations_with_replacement(range(len(window.haplotypes)), 2)) for window in scored]
+    pairs = [combinations(len(window.haplotypes), ploidy) for window in scored]
     totals = pair_costs(reads, fragments.sizes, costs, pairs)
     posteriors = [
         total + pair_priors(window, pair, settings) for window, pair, total in zip(scored, pairs, totals, strict=True)
@@ -205,32 +248,38 @@ def merge_mates(reads: TileReads, scored: list[Scored], settings: Genotyping) ->
 
 
 def pair_costs(
-    reads: TileReads, sizes: NDArray[np.int64], costs: NDArray[np.int32], pairs: list[list[tuple[int, int]]]
+    reads: TileReads, sizes: NDArray[np.int64], costs: NDArray[np.int32], pairs: list[list[Genotype]]
 ) -> list[NDArray[np.int64]]:
-    """Cost of every window's fragments (``sizes`` of them, one window after the other) under its haplotypes' pairs."""
+    """Cost of every window's fragments (``sizes`` of them, one window after the other) under its haplotypes' pairs.
+
+    A haplotype alone is a pair of it and itself.
+    """
     backend = reads.backend
     last = np.cumsum(sizes)
     each = [len(pair) for pair in pairs]
     flat = np.array([pair for window in pairs for pair in window], dtype=np.int32)
     out = backend.xp.zeros(len(flat), dtype=backend.xp.int64)
     reads_of_pairs = (np.repeat(last - sizes, each), np.repeat(last, each))
-    columns = (costs, *reads_of_pairs, flat[:, 0].copy(), flat[:, 1].copy(), log_sum_table())
+    columns = (costs, *reads_of_pairs, flat[:, 0].copy(), flat[:, -1].copy(), log_sum_table())
     backend.launch("genotype.pairs", len(flat), *(backend.upload(column) for column in columns), out)
     return np.split(backend.download(out), np.cumsum(each)[:-1])
 
 
-def pair_priors(window: Scored, pairs: list[tuple[int, int]], settings: Genotyping) -> NDArray[np.int64]:
-    """Cost of every pair of haplotypes: each allele once, and some more where both haplotypes have it."""
+def pair_priors(window: Scored, pairs: list[Genotype], settings: Genotyping) -> NDArray[np.int64]:
+    """Cost of every pair of haplotypes: each allele once, and some more where both haplotypes have it.
+
+    A haplotype alone costs each of its alleles once.
+    """
     alleles = window.window.alleles
     costs = window.window.priors
 
-    def prior(one: int, two: int) -> int:
-        either, both = one | two, one & two
+    def prior(one: int, two: int | None = None) -> int:
+        either, both = (one, 0) if two is None else (one | two, one & two)
         bits = range(len(alleles))
         once = sum(costs[bit] for bit in bits if either >> bit & 1)
         return once + settings.homozygous_prior * bin(both).count("1")
 
-    return np.array([prior(window.haplotypes[a], window.haplotypes[b]) for a, b in pairs], dtype=np.int64)
+    return np.array([prior(*(window.haplotypes[h] for h in pair)) for pair in pairs], dtype=np.int64)
 
 
 def site_groups(alleles: list[Allele]) -> list[list[int]]:
@@ -244,9 +293,9 @@ def site_groups(alleles: list[Allele]) -> list[list[int]]:
 def called_sites(weighed: Weighed) -> Iterator[list[int]]:
     """For each site of a window: bits of the alleles that the most probable pair of haplotypes has there."""
     window = weighed.window
-    one, two = (window.haplotypes[h] for h in weighed.pairs[weighed.best])
+    shown = reduce(or_, (window.haplotypes[h] for h in weighed.pairs[weighed.best]))
     for bits in site_groups(window.window.alleles):
-        called = [bit for bit in bits if (one | two) >> bit & 1]
+        called = [bit for bit in bits if shown >> bit & 1]
         if called:
             yield called
 
@@ -266,7 +315,7 @@ def window_calls(reads: TileReads, weighed: Weighed, settings: Genotyping) -> It
 
 @dataclass
 class Weighed:
-    """A window's pairs of haplotypes, weighed.
+    """A window's pairs of haplotypes, weighed; where the ploidy is 1, its haplotypes, each a tuple of one.
 
     rows       int32[fragments]
     costs      int32[fragments, haplotypes], 1/64 phred
@@ -277,7 +326,7 @@ class Weighed:
     window: Scored
     rows: NDArray[np.int32]
     costs: NDArray[np.int32]
-    pairs: list[tuple[int, int]]
+    pairs: list[Genotype]
     totals: NDArray[np.int64]
     posterior: NDArray[np.int64]
     best: int
@@ -285,19 +334,19 @@ class Weighed:
 
 def phase(weighed: Weighed, calls: list[Call], states: list[list[int]], settings: Genotyping) -> None:
     """Give the heterozygous calls of a window one phase set, where no other phase comes close."""
-    heterozygous = [k for k, call in enumerate(calls) if call.genotype[0] != call.genotype[1]]
+    heterozygous = [k for k, call in enumerate(calls) if call.is_heterozygous]
     if len(heterozygous) < 2:
         return
 
-    def genotypes(pair: tuple[int, int]) -> list[tuple[int, ...]]:
-        return [tuple(sorted((states[k][pair[0]], states[k][pair[1]]))) for k in heterozygous]
+    def genotypes(pair: Genotype) -> list[Genotype]:
+        return [tuple(sorted(states[k][h] for h in pair)) for k in heterozygous]
 
     best = weighed.pairs[weighed.best]
     same = [k for k, pair in enumerate(weighed.pairs) if k != weighed.best and genotypes(pair) == genotypes(best)]
     if any(weighed.posterior[k] - weighed.posterior[weighed.best] < settings.min_phase for k in same):
         return
     for k in heterozygous:
-        calls[k].genotype = (states[k][best[0]], states[k][best[1]])
+        calls[k].genotype = tuple(states[k][h] for h in best)
         calls[k].phase_set = calls[heterozygous[0]].position
 
 
@@ -338,8 +387,8 @@ def site_call(
         priors.append(0)
     else:
         states = [0 if state == star else state for state in states]
-    genotypes = [tuple(sorted((states[a], states[b]))) for a, b in pairs]
-    order = genotype_order(len(priors) + 1)
+    genotypes = [tuple(sorted(states[h] for h in pair)) for pair in pairs]
+    order = genotype_order(len(priors) + 1, len(pairs[best]))
     likelihoods = lowest_by_genotype(genotypes, posterior - site_priors(genotypes, priors, settings), order)
     weights = lowest_by_genotype(genotypes, posterior, order)
     without = min(
@@ -381,25 +430,22 @@ def supported_haplotypes(costs: NDArray[np.int32]) -> int:
     return int((np.bincount(costs.argmin(axis=1)[clear]) >= 2).sum())
 
 
-def site_priors(genotypes: list[tuple[int, ...]], priors: list[int], settings: Genotyping) -> NDArray[np.int64]:
+def site_priors(genotypes: list[Genotype], priors: list[int], settings: Genotyping) -> NDArray[np.int64]:
     """What each genotype's own alleles cost, to be taken out of a posterior to get a likelihood."""
 
-    def prior(genotype: tuple[int, ...]) -> int:
+    def prior(genotype: Genotype) -> int:
         shown = {state for state in genotype if state}
         once = sum(priors[state - 1] for state in shown)
-        return once + settings.homozygous_prior * (len(shown) == 1 and genotype[0] == genotype[1])
+        return once + settings.homozygous_prior * is_homozygous_alternate(shown, genotype)
 
     return np.array([prior(genotype) for genotype in genotypes], dtype=np.int64)
 
 
-def lowest_by_genotype(
-    genotypes: list[tuple[int, ...]], costs: NDArray[np.int64], order: list[tuple[int, int]]
-) -> list[int]:
+def lowest_by_genotype(genotypes: list[Genotype], costs: NDArray[np.int64], order: Sequence[Genotype]) -> list[int]:
     """Lowest cost among the haplotype pairs of each genotype; a large cost where there is none."""
     lowest = dict.fromkeys(order, int(costs.max()) + 100 * SCALE)
     for genotype, value in zip(genotypes, costs.tolist(), strict=True):
-        key = (genotype[0], genotype[1])
-        lowest[key] = min(lowest[key], value)
+        lowest[genotype] = min(lowest[genotype], value)
     return [lowest[genotype] for genotype in order]
 
 

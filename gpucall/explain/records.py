@@ -37,7 +37,7 @@ def describe_record(view: View, call: Call) -> Record:
     columns = line.split("\t")
     sample = dict(zip(columns[8].split(":"), columns[9].split(":"), strict=True))
     alleles = [call.ref, *call.alts]
-    order = [f"{a}/{b}" for a, b in genotype_order(len(alleles))]
+    order = ["/".join(map(str, genotype)) for genotype in genotype_order(len(alleles), call.ploidy)]
     return Record(
         line=line,
         position=call.position + 1,

@@ -53,8 +53,15 @@ def describe_window(view: View, weighed: genotype.Weighed) -> Window:
         haplotypes=tuple(describe_haplotypes(view, weighed, fragments)),
         fragments=fragments,
         silent=tuple(read_name(view.host, row) for row in weighed.window.rows.tolist() if row not in spoken),
-        pairs=tuple(options([f"H{a}/H{b}" for a, b in weighed.pairs], weighed.totals, weighed.posterior)),
+        pairs=tuple(
+            options(["/".join(f"H{h}" for h in pair) for pair in weighed.pairs], weighed.totals, weighed.posterior)
+        ),
     )
+
+
+def pair_names(pairs: list[genotype.Genotype]) -> list[str]:
+    """``H0/H1``; where there is one copy, ``H0``."""
+    return ["/".join(f"H{h}" for h in pair) for pair in pairs]
 
 
 def describe_haplotypes(view: View, weighed: genotype.Weighed, fragments: tuple[Fragment, ...]) -> Iterator[Haplotype]:

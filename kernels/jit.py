@@ -11,9 +11,8 @@ Three ways to run one body of code:
 
 A scalar function is written once, marked ``@shared``, and called from all of them.
 
-numba keys its on-disk cache on the file of the compiled function alone, so an edit to a ``shared`` function in
-another file would leave stale machine code behind. ``use_cache_folder`` therefore names the folder after a digest of
-all kernel sources. It must be called before a kernel module is imported.
+A loop's machine code is kept on disk (``kernels/native.py``) under a digest of its source and of all kernel sources
+that it imports, so that no edit can leave stale code behind. Numba itself is imported only to compile.
 """
 
 from __future__ import annotations
@@ -22,10 +21,14 @@ import ctypes
 import hashlib
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from .native import Loop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,34 +54,46 @@ def _cuda_in_sight() -> bool:
 HAVE_NUMBA_CUDA = _cuda_in_sight()
 
 
-def source_digest() -> str:
-    """Digest of every source with compiled functions, the simulator's in ``bench/`` included, and of numba's place."""
+_IMPORTS = re.compile(
+    rb"^(?:from|import) (?:gpucall\.)?(?:\.|kernels|bench)\.?([a-z_]*)(?: import ([a-z_, ]*))?", re.MULTILINE
+)
+
+
+@cache
+def source_digest(module: Path) -> str:
+    """Digest of a source with compiled functions, of all kernel and bench sources that it imports, and of numba's.
+
+    Machine code is kept under it, so that an edit to a function compiles anew whatever it is part of.
+    """
     digest = hashlib.sha256()
+    for source in sorted(_imported(module)):
+        digest.update(source.read_bytes())
+    numba = importlib.util.find_spec("numba")
+    for place in numba.submodule_search_locations or [] if numba else []:
+        digest.update(place.encode() + (Path(place) / "_version.py").read_bytes())
+    return digest.hexdigest()
+
+
+def _imported(module: Path) -> set[Path]:
+    """The source and what it imports from its own folder and from the kernels, and so on."""
     here = Path(__file__).resolve().parent
-    sources = [
-        source.read_bytes() for folder in (here, here.parent / "bench") for source in sorted(folder.glob("*.py"))
-    ]
-    for text in sources:
-        if b"cpu_loop" in text or b"@shared" in text:
-            digest.update(text)
-    version = importlib.util.find_spec("numba")
-    digest.update(str(version and version.origin).encode())
-    return digest.hexdigest()[:16]
+    found: set[Path] = {here / "jit.py", here / "native.py"}
+    waiting = [module.resolve()]
+    while waiting:
+        source = waiting.pop()
+        if source in found:
+            continue
+        found.add(source)
+        for match in _IMPORTS.findall(source.read_bytes()):
+            names = {name.strip().decode() for part in match for name in part.split(b",")}
+            waiting += [
+                path for name in names for folder in (source.parent, here) if (path := folder / f"{name}.py").exists()
+            ]
+    return found
 
 
-def use_cache_folder() -> None:
-    """Point numba's cache at a folder keyed on the kernel sources, unless the user chose one (NUMBA_CACHE_DIR)."""
-    if "NUMBA_CACHE_DIR" not in os.environ:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        os.environ["NUMBA_CACHE_DIR"] = str(root / "gpucall" / "kernels" / source_digest())
-
-
-use_cache_folder()
 # Small launches are usual here: a tile with few variants has few windows.
 os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
-
-from numba import njit  # noqa: E402  (the cache folder is read when numba is imported)
-from numba.extending import overload, register_jitable  # noqa: E402
 
 if HAVE_NUMBA_CUDA:
     from numba import cuda
@@ -89,22 +104,43 @@ if HAVE_NUMBA_CUDA:
 else:
     cuda = None
 
+# What numba must be told before it compiles a loop for the CPU.
+_on_activation: list[Callable[[], Any]] = []
+
+
+def when_compiling(action: Callable[[], Any]) -> Callable[[], Any]:
+    """Have ``action`` done when numba is needed for the first time, which it mostly is not (``kernels/native.py``)."""
+    _on_activation.append(action)
+    return action
+
+
+def activate() -> None:
+    """Tell numba of all functions that compiled loops may call."""
+    while _on_activation:
+        _on_activation.pop(0)()
+
 
 def shared(function: F) -> F:
     """Mark a scalar function as compiled for the CPU and, where numba-cuda is installed, for CUDA."""
-    function = register_jitable(function)
+
+    def register() -> None:
+        from numba.extending import register_jitable
+
+        register_jitable(function)
+
+    when_compiling(register)
     if HAVE_NUMBA_CUDA and not SIMULATOR:
         function = cuda_register_jitable(function)
     return function
 
 
 def cpu_loop(function: F) -> F:
-    """Compile a loop for the CPU: no GIL, cached on disk, numpy's error model (no exception on division by zero).
+    """Compile a loop for the CPU: no GIL, kept on disk, numpy's error model (no exception on division by zero).
 
     Without numba's reference counting, which costs some 200 ns whenever a tuple of arrays is passed on. So a loop, and
     what it calls, must not make arrays.
     """
-    return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
+    return cast(F, Loop(function, lambda: source_digest(Path(function.__code__.co_filename))))
 
 
 def cuda_loop(function: F) -> F | None:
@@ -125,12 +161,18 @@ def atomic_add(array: Any, index: Any, value: Any) -> None:
         array[index] += value
 
 
-@overload(atomic_add)
 def _atomic_add_cpu(array: Any, index: Any, value: Any) -> Any:
     def implementation(array: Any, index: Any, value: Any) -> None:
         array[index] += value
 
     return implementation
+
+
+@when_compiling
+def _overload_atomic_add() -> None:
+    from numba.extending import overload
+
+    overload(atomic_add)(_atomic_add_cpu)
 
 
 if HAVE_NUMBA_CUDA and not SIMULATOR:

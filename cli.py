@@ -128,6 +128,7 @@ def call(
       SAMPLE.mosdepth.summary.txt,
       SAMPLE.mosdepth.global.dist.txt   as mosdepth
       SAMPLE.metrics.json               GA4GH WGS quality metrics
+      SAMPLE.vcfstats.txt               as bcftools stats of the calls
 
     \b
     Examples:

@@ -22,6 +22,7 @@ KINDS = {
     ".mosdepth.summary.txt": "mosdepth_summary",
     ".mosdepth.global.dist.txt": "mosdepth_global_dist",
     ".metrics.json": "metrics",
+    ".vcfstats.txt": "vcfstats",
     ".manifest.json": "manifest",
 }
 

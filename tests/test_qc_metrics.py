@@ -27,6 +27,7 @@ NAMES = {
         "mean_autosome_coverage",
         "mad_autosome_coverage",
         "pct_autosomes_15x",
+        "cross_contamination_rate",
     ],
     "variant_metrics": [
         "count_snvs",
@@ -66,15 +67,16 @@ def test_every_file_is_written_beside_the_others(tmp_path: Path) -> None:
         "sample.metrics.json",
         "sample.mosdepth.global.dist.txt",
         "sample.mosdepth.summary.txt",
+        "sample.vcfstats.txt",
     ]
     assert all(path.is_file() for path in files.values())
 
 
-def test_what_cannot_be_had_is_absent(tmp_path: Path) -> None:
-    assert document(stream_reads(tmp_path, []), tmp_path)["wgs_qc_metrics"] == {
-        "aln_metrics": {},
-        "variant_metrics": {},
-    }
+def test_what_cannot_be_had_is_null(tmp_path: Path) -> None:
+    """All 16 names are there."""
+    nothing = {part: dict.fromkeys(names) for part, names in NAMES.items()}
+    assert document(stream_reads(tmp_path, []), tmp_path)["wgs_qc_metrics"] == nothing
+    assert sum(map(len, NAMES.values())) == 16
 
 
 def test_reads_without_pairs_have_no_insert_size(tmp_path: Path) -> None:

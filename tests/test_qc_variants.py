@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pysam
@@ -25,6 +25,8 @@ class Call:
     alts: Sequence[str]
     genotype: Sequence[int]
     filters: Sequence[str] = ()
+    qual: float = 50.0
+    info: Mapping[str, object] = field(default_factory=dict)
 
 
 ALLELES = [

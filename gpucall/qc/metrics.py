@@ -1,12 +1,13 @@
 """metrics: the GA4GH WGS QC metrics of one sample, by their canonical names.
 
-What cannot be had is absent: a mean without a read, a ratio of nothing.
+What cannot be had is null in the file, so that all 16 names are always there: a mean without a read, a ratio of
+nothing, a contamination rate without a panel.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from .flags import Counts
 from .inserts import InsertSizes
 
 Metrics = dict[str, int | float]
+
+ALIGNMENT_METRICS = (
+    *("yield_bp_q30", "pct_reads_mapped", "pct_reads_properly_paired", "mean_insert_size", "insert_size_std_deviation"),
+    *("mean_autosome_coverage", "mad_autosome_coverage", "pct_autosomes_15x", "cross_contamination_rate"),
+)
+VARIANT_METRICS = (
+    *("count_snvs", "count_insertions", "count_deletions"),
+    *("ratio_heterozygous_homzygous_snv", "ratio_heterozygous_homzygous_indel"),  # the standard's own spelling
+    *("ratio_insertion_deletion", "ratio_transitions_transversions_snv"),
+)
 
 
 def rounded(value: float, digits: int) -> float:
@@ -78,10 +89,18 @@ def variant_metrics(counts: Mapping[str, int] | None) -> Metrics:
     return metrics
 
 
+def complete(metrics: Metrics, names: Sequence[str]) -> dict[str, int | float | None]:
+    """The metrics in the standard's order; None for those that are absent."""
+    return {name: metrics.get(name) for name in names}
+
+
 def write_metrics(path: Path, sample: str, alignments: Metrics, variants: Metrics) -> None:
     """Write the metrics as JSON in the shape of the GA4GH standard's reference implementation."""
     document: dict[str, Any] = {
         "biosample": {"id": sample},
-        "wgs_qc_metrics": {"aln_metrics": alignments, "variant_metrics": variants},
+        "wgs_qc_metrics": {
+            "aln_metrics": complete(alignments, ALIGNMENT_METRICS),
+            "variant_metrics": complete(variants, VARIANT_METRICS),
+        },
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

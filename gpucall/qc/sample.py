@@ -18,6 +18,7 @@ from .flags import FlagCounts, write_flagstat
 from .inserts import InsertCounts
 from .metrics import Metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
 from .variants import VariantCounts
+from .vcfstats import VcfStats
 
 GAP_CHUNK = 1 << 24  # bp of reference read at once
 
@@ -52,6 +53,14 @@ class Variant(Protocol):
     def filters(self) -> Sequence[str]:
         """FILTER; empty: PASS."""
 
+    @property
+    def qual(self) -> float:
+        """QUAL."""
+
+    @property
+    def info(self) -> Mapping[str, object]:
+        """INFO."""
+
 
 class SampleQc:
     """Accumulators of one worker; workers' are merged at the end, in any order.
@@ -74,6 +83,7 @@ class SampleQc:
         self.depth = DepthCounts(backend)
         self.coverage = CoverageCounts(backend)
         self.variants = VariantCounts()
+        self.vcf_stats = VcfStats()
         self.has_variants = False
 
     def add_reads(self, records: Records, first: int, stop: int) -> None:
@@ -125,6 +135,7 @@ class SampleQc:
         """Count calls, each with its contig's name. Called at all, it makes "none found" a count of 0."""
         self.has_variants = True
         for contig, call in calls:
+            self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
             if not call.filters and is_autosome(contig):
                 self.variants.add(call.ref, call.alts, call.genotype)
 
@@ -144,6 +155,7 @@ class SampleQc:
         self.depth.merge(other.depth)
         self.coverage.merge(other.coverage)
         self.variants.merge(other.variants)
+        self.vcf_stats.merge(other.vcf_stats)
         self.has_variants |= other.has_variants
 
     def alignment_metrics(self) -> Metrics:
@@ -178,4 +190,7 @@ def write(qc: SampleQc, directory: Path, sample: str) -> dict[str, Path]:
     write_summary(files["mosdepth_summary"], depth)
     write_distribution(files["mosdepth_distribution"], depth)
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
+    if qc.has_variants:
+        files["vcfstats"] = directory / f"{sample}.vcfstats.txt"
+        qc.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")
     return files

@@ -15,25 +15,48 @@ BASES = frozenset("ACGT")
 
 
 SNP, INDEL, OTHER = "snp", "indel", "other"
+REF, MNP, OVERLAP, BREAKEND = "ref", "mnp", "overlap", "breakend"
+ABSENT = frozenset({".", "X", "<X>", "<*>", "<NON_REF>"})  # what stands for "no other allele here"
 
 
-def allele_kind(ref: str, alt: str) -> str:
-    """Whether an alternate allele is a SNP, an indel or something else (htslib 1.16, ``bcf_set_variant_type``)."""
-    if alt in ("*", ".", ref) or alt[0] in "<[]" or alt[-1] in "[]":
-        return OTHER
+def allele_change(ref: str, alt: str) -> tuple[str, int]:
+    """What an alternate allele does, and how many bases it adds (htslib 1.16, ``bcf_set_variant_type``).
+
+    ``REF``, ``SNP``, ``MNP``, ``INDEL``, ``OVERLAP`` (of a deletion that starts elsewhere), ``BREAKEND`` or ``OTHER``
+    (symbolic alleles, complex changes).
+    """
+    if alt in ABSENT or alt == ref:
+        return REF, 0
+    if alt[0] in "*<":
+        return (OVERLAP if alt == "*" else OTHER), 0
+    if alt[0] in "[]" or alt[-1] in "[]":
+        return BREAKEND, 0
     if len(ref) == 1 and len(alt) == 1:
-        return SNP
-    ref, alt = ref.upper(), alt.upper()
+        return SNP, 0
+    return change_of_sequence(ref.upper(), alt.upper())
+
+
+def change_of_sequence(ref: str, alt: str) -> tuple[str, int]:
+    """``allele_change`` of alleles that are spelt out, in upper case."""
     start = shared_start(ref, alt)
     ref, alt = ref[start:], alt[start:]
+    added = len(alt) - len(ref)
     if not ref or not alt:
-        return INDEL if ref or alt else OTHER
+        return (INDEL if added else REF), added
     # Of what is left, shared ends are cut, but a base of either allele stays.
     end = min(shared_start(ref[::-1], alt[::-1]), len(ref) - 1, len(alt) - 1)
     ref, alt = ref[: len(ref) - end], alt[: len(alt) - end]
-    if len(ref) == 1 and len(alt) == 1:
-        return SNP
-    return INDEL if min(len(ref), len(alt)) == 1 and ref[-1] == alt[-1] else OTHER
+    if min(len(ref), len(alt)) == 1:
+        if len(ref) == len(alt):
+            return SNP, 0
+        return (INDEL if ref[-1] == alt[-1] else OTHER), added
+    return (MNP if len(ref) == len(alt) else OTHER), added
+
+
+def allele_kind(ref: str, alt: str) -> str:
+    """Whether an alternate allele is a SNP, an indel or something else."""
+    kind, _ = allele_change(ref, alt)
+    return kind if kind in (SNP, INDEL) else OTHER
 
 
 def length_changes(ref: str, alts: Sequence[str]) -> list[int]:

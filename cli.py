@@ -100,7 +100,10 @@ def _root(
 
 @app.command(short_help="Call variants in one sample, with its quality.")
 def call(
-    reads: Annotated[Path, typer.Argument(metavar="READS", help="BAM or CRAM, sorted by coordinate.")],
+    reads: Annotated[
+        list[Path],
+        typer.Argument(metavar="READS...", help="BAM or CRAM, sorted by coordinate; several of one sample are merged."),
+    ],
     reference: Annotated[
         Path, typer.Option("--reference", "-r", help="FASTA that the reads were aligned to, plain or bgzipped.")
     ],
@@ -136,6 +139,7 @@ def call(
       gpucall call -r GRCh38.fa -o results --device cpu --threads 8 sample.cram
       gpucall call -r GRCh38.fa -o results --regions chr20:1-2000000 sample.bam
       gpucall call -r GRCh38.fa -o results --targets exome.bed sample.bam
+      gpucall call -r GRCh38.fa -o results lane1.bam lane2.bam lane3.cram
 
     Nothing is written under its final name before it is complete; after an error or an interrupt nothing stays behind.
     """
@@ -145,7 +149,8 @@ def call(
 
     _show_log(quiet, verbose)
     gc.set_threshold(100_000)  # records are many small objects without cycles; looking through them costs 6 % of a run
-    with progress.reporter(f"calling {reads.name}", quiet=quiet) as report:
+    what = reads[0].name if len(reads) == 1 else f"{len(reads)} files"
+    with progress.reporter(f"calling {what}", quiet=quiet) as report:
         result = gpucall.call(
             reads,
             reference,

@@ -22,7 +22,7 @@ from .io.reference import Reference
 from .kernels import calibrate as kernel
 from .kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
 from .kernels.tables import SCALE, default_gap_phreds
-from .reads import Batch
+from .reads import Batch, sort_keys
 
 DEEPEST = 4095  # reads; deeper positions are counted there
 
@@ -52,8 +52,7 @@ class SampleFit:
         self._source = iter(batches)
         for batch in self._source:
             self.held.append(batch)
-            self.add(batch)
-            if self.left <= 0:
+            if self.add(batch):
                 break
         return self.costs()
 
@@ -72,17 +71,25 @@ class SampleFit:
             return stop if tid < end_tid else start
         return max(start, min(stop, position - 2 * self.settings.margin))
 
-    def add(self, batch: Batch) -> None:
-        """Count a batch's new reads, until enough have been seen."""
+    def add(self, batch: Batch) -> bool:
+        """Count a batch's new reads, until enough have been seen, which is returned.
+
+        Reads that start where the last one does count, too: their order says nothing.
+        """
         host, first = batch.records, batch.first_new
         counts = (host.flag[first:] & self.filters.excluded_flags) == 0
         counts &= (host.mapq[first:] >= self.filters.min_mapq) & (host.n_cigar[first:] > 0) & (host.tid[first:] >= 0)
-        rows = (np.flatnonzero(counts)[: self.left] + first).astype(np.int32)
-        self.left -= len(rows)
-        if self.left <= 0:
-            self._end = (int(host.tid[rows[-1]]), int(host.pos[rows[-1]]))
+        candidates = (np.flatnonzero(counts) + first).astype(np.int32)
+        if self._end is None and len(candidates) >= self.left > 0:
+            last = candidates[self.left - 1]
+            self._end = (int(host.tid[last]), int(host.pos[last]))
+        self.left -= len(candidates)
+        rows = candidates
+        if self._end is not None:
+            rows = rows[sort_keys(host.tid[rows], host.pos[rows]) <= sort_keys(*np.array(self._end)[:, None])]
         for tid in np.unique(host.tid[rows]).tolist():
             self._add_contig(batch, tid, rows[host.tid[rows] == tid])
+        return len(rows) < len(candidates)
 
     def _add_contig(self, batch: Batch, tid: int, rows: NDArray[np.int32]) -> None:
         host, backend = batch.records, self.backend

@@ -22,7 +22,8 @@ from .backend import Backend, select
 from .config import Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
-from .io.alignments import AlignmentSource, open_alignments, sample_name
+from .io.alignments import RecordSource
+from .io.merged import lanes_sample, open_lanes
 from .io.reference import Reference, check_header
 from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
@@ -34,6 +35,7 @@ from .tiles import Intervals, parse_regions, read_bed
 log = logging.getLogger("gpucall")
 
 Progress = Callable[[int, int, str], None]
+ReadFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Examined:
 class Run:
     """Everything that the stages of one sample share."""
 
-    source: AlignmentSource
+    source: RecordSource
     reference: Reference
     backend: Backend
     settings: Settings
@@ -242,7 +244,7 @@ def merge_passes(calls: list[Call], marked: list[Call], again: list[Pass]) -> li
 
 
 def call(
-    reads: str | os.PathLike[str],
+    reads: ReadFiles,
     reference: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -260,7 +262,7 @@ def call(
     Parameters
     ----------
     reads
-        BAM or CRAM, sorted by coordinate.
+        BAM or CRAM, sorted by coordinate; several of them of one sample are merged as they are read.
     reference
         FASTA, plain or bgzipped.
     out
@@ -291,17 +293,24 @@ def call(
         fasta = stack.enter_context(Reference(reference))
         asked = asked_regions(regions, targets, fasta.contigs)
         pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
-        source = open_alignments(str(reads), str(reference), asked, workers, pool)
+        source = open_lanes(read_paths(reads), str(reference), asked, workers, pool, settings.batching.batch_bytes // 3)
         stack.callback(source.close)
-        check_contigs(fasta, source, asked)
-        name = sample_name(source.header, str(reads), sample)
+        for lane in source.lanes:
+            check_contigs(fasta, lane, asked)
+        name = lanes_sample(source.lanes, sample)
         log.info("sample: %s", name)
         run = Run(source, fasta, backend, settings, asked)
         folder = stack.enter_context(OutputFolder(Path(out), name))
         return run_sample(run, name, folder, workers, pool, progress, backend.describe())
 
 
-def check_contigs(reference: Reference, source: AlignmentSource, asked: Intervals | None) -> None:
+def read_paths(reads: ReadFiles) -> list[str]:
+    """One path or several, as a list of them."""
+    several = [reads] if isinstance(reads, str | os.PathLike) else reads
+    return [os.fspath(path) for path in several]
+
+
+def check_contigs(reference: Reference, source: RecordSource, asked: Intervals | None) -> None:
     """Reads and reference belong together, and the reads know the contigs asked. A CRAM's slices carry their own M5."""
     contigs = source.header.contigs()
     if source.kind == "cram":
@@ -464,13 +473,19 @@ def provenance(run: Run, device: str) -> list[str]:
 
 def manifest(run: Run, name: str, device: str) -> dict[str, Any]:
     """What goes into the manifest beside the outputs' checksums."""
-    inputs = {"reads": str(run.source.path), "reference": str(run.reference.path)}
+
+    def described(path: str) -> dict[str, Any]:
+        return {"path": path, "bytes": os.path.getsize(path)}
+
     return {
         "sample": name,
         "gpucall": __version__,
         "command": sys.argv[1:],
         "device": device,
-        "inputs": {kind: {"path": path, "bytes": os.path.getsize(path)} for kind, path in inputs.items()},
+        "inputs": {
+            "reads": [described(lane.path) for lane in run.source.lanes],
+            "reference": described(str(run.reference.path)),
+        },
     }
 
 

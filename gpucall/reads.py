@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from .backend import Backend
 from .config import Batching, Filters
 from .errors import CorruptInput, HostMemoryError, InputError
-from .io.alignments import AlignmentSource, Header, Piece
+from .io.alignments import Header, Piece, RecordSource
 from .kernels import records as kernel
 from .kernels.records import Records
 from .tiles import Intervals
 
+NOTHING = memoryview(b"")
 PLACED_LAST = 1 << 30  # sort key of contig -1: unplaced reads close a sorted file
 
 
@@ -104,7 +105,7 @@ class Batcher:
     Parameters
     ----------
     source
-        an open BAM or CRAM.
+        an open BAM or CRAM, or several as one.
     backend, batching, filters
         where kernels run and how the stream is cut and filtered.
     regions
@@ -115,7 +116,7 @@ class Batcher:
 
     def __init__(
         self,
-        source: AlignmentSource,
+        source: RecordSource,
         backend: Backend,
         batching: Batching,
         filters: Filters,
@@ -162,16 +163,16 @@ class Batcher:
 
     def _fill(
         self, carried: NDArray[np.uint8], tail: bytes, pieces: Iterator[Piece]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int, bytes, list[tuple[int, int, int]], bool]:
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int, bytes, list[tuple[int, Piece]], bool]:
         """Carried records, the rest of a record, and new pieces in one buffer, and where its records start."""
         held = len(carried)
         capacity = held + len(tail) + max(self.batching.batch_bytes, 1)
         parts: list[Any] = [carried, np.frombuffer(tail, dtype=np.uint8)]
         size = held + len(tail)
-        where: list[tuple[int, int, int]] = []
+        where: list[tuple[int, Piece]] = []
         finished = True
         for piece in pieces:
-            where.append((size, piece.file_offset, piece.within))
+            where.append((size, piece._replace(data=NOTHING)))
             parts.append(np.frombuffer(piece.data, dtype=np.uint8))
             size += len(piece.data)
             if size >= capacity:
@@ -181,38 +182,39 @@ class Batcher:
         offsets, stop = self._walk(raw, held, where)
         rest = raw[stop:].tobytes()
         if finished and rest:
+            path, place = self._voffset(where, stop)
             raise CorruptInput(
-                f"{self.source.path}: the file ends inside a record at {self._voffset(where, stop)}:"
-                " it is cut short or its index is another file's"
+                f"{path}: the file ends inside a record at {place}: it is cut short or its index is another file's"
             )
         first, _ = self._walk(raw[:held], 0, where)
         return raw, np.concatenate([first, offsets]), len(first), rest, where, finished
 
     def _walk(
-        self, raw: NDArray[np.uint8], start: int, where: list[tuple[int, int, int]]
+        self, raw: NDArray[np.uint8], start: int, where: list[tuple[int, Piece]]
     ) -> tuple[NDArray[np.int64], int]:
         offsets = np.empty((len(raw) - start) // kernel.FIXED_BYTES + 1, dtype=np.int64)
         found, stop, status = kernel.walk(raw, start, len(raw), offsets)
         if status != kernel.OK:
+            path, place = self._voffset(where, stop)
             raise CorruptInput(
-                f"{self.source.path}: the record at {self._voffset(where, stop)} states an impossible block_size:"
+                f"{path}: the record at {place} states an impossible block_size:"
                 " the file is damaged, or its index is another file's"
             )
         return offsets[:found], stop
 
-    @staticmethod
-    def _voffset(where: list[tuple[int, int, int]], at: int) -> str:
-        """A buffer position as virtual file offset, in words."""
-        place = next(((start, block, within) for start, block, within in reversed(where) if start <= at), None)
-        if place is None:
-            return "the start of the batch"
-        start, block, within = place
-        return f"virtual offset {block << 16 | (within + at - start)} (block {block}, byte {within + at - start})"
+    def _voffset(self, where: list[tuple[int, Piece]], at: int) -> tuple[str, str]:
+        """The file of a buffer position, and its virtual offset there, in words."""
+        found = next(((start, piece) for start, piece in reversed(where) if start <= at), None)
+        if found is None:
+            return self.source.path, "the start of the batch"
+        start, piece = found
+        path, block, within = piece.locate(at - start)
+        return path or self.source.path, f"virtual offset {block << 16 | within} (block {block}, byte {within})"
 
     # -- decoding ------------------------------------------------------------------------------------------------
 
     def _decode(
-        self, raw: NDArray[np.uint8], offsets: NDArray[np.int64], first_new: int, where: list[tuple[int, int, int]]
+        self, raw: NDArray[np.uint8], offsets: NDArray[np.int64], first_new: int, where: list[tuple[int, Piece]]
     ) -> Batch:
         device = decode(raw, offsets, self.header, self.backend)
         host: Records = self.backend.download(device)
@@ -225,13 +227,13 @@ class Batcher:
         self.records_kept += len(host.pos) - first_new
         return Batch(host, device, np.ones(len(host.pos), dtype=np.uint8), first_new)
 
-    def _check(self, host: Records, first_new: int, where: list[tuple[int, int, int]]) -> None:
+    def _check(self, host: Records, first_new: int, where: list[tuple[int, Piece]]) -> None:
         bad = np.flatnonzero(host.status)
         if len(bad):
             row = int(bad[0])
+            path, place = self._voffset(where, int(host.offset[row]))
             raise CorruptInput(
-                f"{self.source.path}: record '{read_name(host, row)}' at"
-                f" {self._voffset(where, int(host.offset[row]))}, {self._place(host, row)}:"
+                f"{path}: record '{read_name(host, row)}' at {place}, {self._place(host, row)}:"
                 f" {kernel.STATUS_TEXT[int(host.status[row])]}; the file is damaged or was written wrongly"
             )
         keys = np.concatenate([[self._last_key], sort_keys(host.tid[first_new:], host.pos[first_new:])])

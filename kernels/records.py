@@ -274,6 +274,22 @@ def walk(raw: Any, start: int, stop: int, offsets: Any) -> tuple[int, int, int]:
     return n, at, OK
 
 
+@cpu_loop
+def interleave(raw: Any, starts: Any, out: Any, places: Any) -> int:
+    """Copy the records at ``starts`` of ``raw`` one after the other into ``out``; ``places``: where each comes to lie.
+
+    Returns the bytes that they take. What is merged here has not reached a device yet, so it has no CUDA twin.
+    """
+    at = 0
+    for i in range(starts.shape[0]):
+        size = 4 + u32(raw, starts[i])
+        places[i] = at
+        for k in range(size):
+            out[at + k] = raw[starts[i] + k]
+        at += size
+    return at
+
+
 @shared
 def may_overlap_mate(i: Any, records: Any, longest: Any) -> Any:
     """True for a primary read of a mapped pair on one contig whose mate may share reference bases with it."""

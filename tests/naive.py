@@ -46,6 +46,15 @@ def walk(data: bytes, start: int = 0) -> tuple[list[int], int]:
     return found, start
 
 
+def interleave(data: bytes, starts: list[int]) -> tuple[bytes, list[int]]:
+    """The records at ``starts`` one after the other, and where each comes to lie."""
+    out, places = b"", []
+    for start in starts:
+        places.append(len(out))
+        out += data[start : start + 4 + struct.unpack_from("<i", data, start)[0]]
+    return out, places
+
+
 def name_hash(name: bytes) -> int:
     """Eight bytes of the name after the other, each mixed in by a multiplication and a shift."""
     value = 0x9E3779B97F4A7C15 ^ len(name)

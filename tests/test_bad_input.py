@@ -19,7 +19,7 @@ import pytest
 import gpucall
 from gpucall import cli
 from gpucall.errors import GpucallError, InputError, ReferenceMismatch
-from tests import fixtures
+from tests import fixtures, lane_fixtures
 from tests.conftest import ROOT
 from tests.fixtures import Case
 
@@ -75,6 +75,17 @@ EXPECTED: dict[Callable[[Path], Case], Expected] = {
     fixtures.region_without_contig_in_reads: Expected(2, "", "'chr3'"),
     fixtures.malformed_region: Expected(2, "", "chr1:200-100"),
     fixtures.bed_outside_contigs: Expected(10, "targets.bed", "line 2: chr1:5900-6100 is outside the contig"),
+    lane_fixtures.lanes_of_two_samples: Expected(10, "lane2.bam", "name sample 'other', those of"),
+    lane_fixtures.lanes_of_two_samples_under_one_name: Expected(10, "lane2.bam", "files of one sample"),
+    lane_fixtures.lanes_without_sample: Expected(2, "lane1.bam", "name the sample with --sample"),
+    lane_fixtures.lanes_with_contigs_in_another_order: Expected(10, "lane2.bam", "contig 1 is 'chr2' of 4000 bp"),
+    lane_fixtures.lanes_with_a_contig_more: Expected(10, "lane2.bam", "contig 3 is 'chr3' of 500 bp, that of"),
+    lane_fixtures.lane_twice: Expected(2, "link.bam", "is the same file as"),
+    lane_fixtures.lane_unsorted: Expected(10, "lane2.bam", "not sorted by coordinate"),
+    lane_fixtures.lane_with_a_bad_record: Expected(10, "lane2.bam", "CIGAR does not match"),
+    lane_fixtures.lane_with_a_bad_size: Expected(10, "lane2.bam", "impossible block_size"),
+    lane_fixtures.lane_that_ends_in_a_record: Expected(10, "lane2.bam", "ends inside a record"),
+    lane_fixtures.lane_with_a_stale_index: Expected(10, "lane2.bam.bai", "stale index"),
     fixtures.bed_of_other_naming: Expected(10, "targets.bed", "did you mean 'chr1'?"),
 }
 

@@ -45,7 +45,7 @@ def engine_call(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Any, ...], 
 def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["call", "--reference", "ref.fa", "--out", "out", "s.bam"]) == 0
     [(args, kwargs)] = engine_call
-    assert args == (Path("s.bam"), Path("ref.fa"), Path("out"))
+    assert args == ([Path("s.bam")], Path("ref.fa"), Path("out"))
     assert callable(kwargs.pop("progress"))
     assert kwargs == {
         "device": "auto",
@@ -62,9 +62,9 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
     options = (
         "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
     )
-    assert cli.main(["call", *options.split(), "--quiet", "s.cram"]) == 0
+    assert cli.main(["call", *options.split(), "--quiet", "s.cram", "t.bam"]) == 0
     [(args, kwargs)] = engine_call
-    assert args == (Path("s.cram"), Path("ref.fa"), Path("out"))
+    assert args == ([Path("s.cram"), Path("t.bam")], Path("ref.fa"), Path("out"))
     assert callable(kwargs.pop("progress"))
     assert kwargs == {
         "device": "cpu",

@@ -43,7 +43,9 @@ BATCHINGS = {
 }
 
 
-def call(out: Path, reads: Path, reference: Path, settings: Settings | None = None, **options: Any) -> Outputs:
+def call(
+    out: Path, reads: Path | list[Path], reference: Path, settings: Settings | None = None, **options: Any
+) -> Outputs:
     """What a run writes: the VCF's body and the QC files."""
     chosen = {"device": "cpu", "threads": 1, "settings": settings} | options
     files = engine.call(reads, reference, out, **chosen).files

@@ -8,26 +8,79 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptInput, InputError, TruncatedInput, UsageError
 from ..tiles import Intervals
-from .bgzf import EOF_BLOCK, BgzfStream
+from .bgzf import EOF_BLOCK, READ_BYTES, BgzfStream
+
+
+class Origins(NamedTuple):
+    """Where the records of a merged piece come from.
+
+    starts  int64[n] where they start in the piece
+    lane    int64[n] whose file it is, of ``paths``
+    blocks  int64[n, 2] file offset of the record's block there, and bytes from that block's start
+    """
+
+    starts: NDArray[np.int64]
+    lane: NDArray[np.int64]
+    blocks: NDArray[np.int64]
+    paths: list[str]
 
 
 class Piece(NamedTuple):
-    """Bytes of one inflated block, from ``within`` on, and where its block starts in the file."""
+    """Bytes of one inflated block, from ``within`` on, and where its block starts in the file.
+
+    A piece that was merged from several files has ``origins`` instead.
+    """
 
     file_offset: int
     within: int
     data: memoryview
+    origins: Origins | None = None
+
+    def locate(self, at: int) -> tuple[str | None, int, int]:
+        """The file (None: the only one), block and byte in that block of the byte ``at`` of the piece."""
+        if self.origins is None:
+            return None, self.file_offset, self.within + at
+        row = max(int(np.searchsorted(self.origins.starts, at, side="right")) - 1, 0)
+        block, within = self.origins.blocks[row].tolist()
+        return self.origins.paths[self.origins.lane[row]], block, within + at - int(self.origins.starts[row])
+
+
+class RecordSource(Protocol):
+    """What the engine needs of an open file, or of several as one.
+
+    path, size  for messages, and compressed bytes (0: unknown)
+    lanes       the files behind it
+    """
+
+    kind: str
+    path: str
+    size: int
+    header: Header
+
+    @property
+    def lanes(self) -> Sequence[AlignmentSource]:
+        """The files behind it."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Compressed bytes read so far."""
+
+    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
+        """Record bytes in coordinate order, once."""
+
+    def close(self) -> None:
+        """Close the file."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +146,27 @@ class AlignmentSource:
 
     kind = "bam"
 
-    def __init__(self, path: str, handle: BinaryIO, pool: Executor | None, size: int = 0, index: Any = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        handle: BinaryIO,
+        pool: Executor | None,
+        size: int = 0,
+        index: Any = None,
+        read_bytes: int = READ_BYTES,
+    ) -> None:
         self.path = path
         self.size = size
         self._handle = handle
-        self._stream = BgzfStream(handle, path, pool)
+        self._stream = BgzfStream(handle, path, pool, read_bytes)
         self._index = index
         self._blocks = self._stream.blocks()
         self.header, self._rest = self._read_header()
+
+    @property
+    def lanes(self) -> Sequence[AlignmentSource]:
+        """This file alone."""
+        return (self,)
 
     @property
     def bytes_read(self) -> int:
@@ -199,11 +265,11 @@ class CramSource(AlignmentSource):
 
     kind = "cram"
 
-    def __init__(self, path: str, stream: Any, pool: Executor | None) -> None:
+    def __init__(self, path: str, stream: Any, pool: Executor | None, read_bytes: int = READ_BYTES) -> None:
         self._context = stream
         handle = stream.__enter__()
         try:
-            super().__init__(path, handle, pool)
+            super().__init__(path, handle, pool, read_bytes=read_bytes)
         except BaseException as error:
             self._leave(error)
             raise
@@ -242,8 +308,9 @@ def open_alignments(
     regions: Intervals | None = None,
     threads: int = 1,
     pool: Executor | None = None,
+    read_bytes: int = READ_BYTES,
 ) -> AlignmentSource:
-    """Open a BAM or CRAM.
+    """Open a BAM or CRAM, of which ``read_bytes`` compressed bytes are read at once.
 
     Raises
     ------
@@ -261,7 +328,7 @@ def open_alignments(
         from .cram import open_cram_stream
 
         handle.close()
-        return CramSource(path, open_cram_stream(path, reference, regions, threads), pool)
+        return CramSource(path, open_cram_stream(path, reference, regions, threads), pool, read_bytes)
     try:
         if not magic:
             raise TruncatedInput(f"{path}: the file is empty; expected BAM or CRAM")
@@ -275,7 +342,7 @@ def open_alignments(
             from .index import load_index
 
             index = load_index(path)
-        source = AlignmentSource(path, handle, pool, os.path.getsize(path), index)
+        source = AlignmentSource(path, handle, pool, os.path.getsize(path), index, read_bytes)
         if index is not None:
             index.check_contigs(len(source.header.names), path)
     except BaseException:

@@ -103,12 +103,15 @@ class BgzfStream:
         the file's name in messages.
     pool
         threads for inflating; None: in this thread.
+    read_bytes
+        compressed bytes that are read at once.
     """
 
-    def __init__(self, handle: BinaryIO, path: str, pool: Executor | None = None) -> None:
+    def __init__(self, handle: BinaryIO, path: str, pool: Executor | None = None, read_bytes: int = READ_BYTES) -> None:
         self.path = path
         self._handle = handle
         self._pool = pool
+        self._read_bytes = read_bytes
         self.bytes_read = 0
 
     def blocks(self, begin: int = 0, end: int | None = None) -> Iterator[tuple[int, bytearray]]:
@@ -126,7 +129,7 @@ class BgzfStream:
         offset = begin
         last_size = -1
         while True:
-            data = self._handle.read(READ_BYTES)
+            data = self._handle.read(self._read_bytes)
             if not data:
                 break
             self.bytes_read += len(data)

@@ -126,7 +126,7 @@ def shared(function: F) -> F:
     def register() -> None:
         from numba.extending import register_jitable
 
-        register_jitable(function)
+        register_jitable(forceinline=True)(function)
 
     when_compiling(register)
     if HAVE_NUMBA_CUDA and not SIMULATOR:

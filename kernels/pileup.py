@@ -23,7 +23,7 @@ from .records import (
     u32,
     u64,
 )
-from .scalar import base_at, is_match, query_index
+from .scalar import base_at, is_match, lowest_bit, query_index
 
 
 class Reference(NamedTuple):
@@ -91,18 +91,39 @@ def compare_base(
 ) -> Any:
     """Count the base at ``query`` if it differs from the reference at ``at`` and both are known."""
     base = base_at(records.raw, records.seq[row], query)
-    expected = reference.code[at]
+    expected = reference.code[np.uint64(at)]
     if base != expected and base < 4 and expected < 4:
-        quality = np.int64(records.raw[records.qual[row] + query])
+        quality = np.int64(records.raw[np.uint64(records.qual[row] + query)])
         if quality >= floor:
             count_difference(evidence, at, base, min(quality, records.mapq[row]))
+
+
+@shared
+def compare_word(
+    records: Records, row: Any, query: Any, at: Any, differing: Any, reference: Reference, evidence: Any, floor: Any
+) -> Any:
+    """Count what differs in 16 aligned bases: ``differing`` is uint64, their packed bases xor the reference's.
+
+    Byte k holds bases 2 k, in its upper four bits, and 2 k + 1.
+    """
+    while differing != 0:
+        nibble = lowest_bit(differing) >> 2
+        differing &= ~(np.uint64(15) << np.uint64(4 * nibble))
+        compare_base(records, row, query + (nibble ^ 1), at + (nibble ^ 1), reference, evidence, floor)
+
+
+@shared
+def first_bases(count: Any) -> Any:
+    """Mask of the first ``count`` (0-15) of 16 packed bases."""
+    whole = np.uint64(8 * (count >> 1))
+    return ((np.uint64(1) << whole) - np.uint64(1)) | (np.uint64(0xF0 * (count & 1)) << whole)
 
 
 @shared
 def compare_segment(
     records: Records, row: Any, query: Any, at: Any, length: Any, reference: Reference, evidence: Any, floor: Any
 ) -> Any:
-    """Count the differences over ``length`` aligned bases, 16 at a time where all of them agree."""
+    """Count the differences over ``length`` aligned bases, 16 at a time."""
     stop = query + length
     if query & 1 and query < stop:
         compare_base(records, row, query, at, reference, evidence, floor)
@@ -112,15 +133,17 @@ def compare_segment(
     at_byte = (at + (at & 1)) >> 1
     byte = records.seq[row] + (query >> 1)
     while query + 16 <= stop:
-        if u64(records.raw, byte) != u64(packed, at_byte):
-            for k in range(8):
-                if records.raw[byte + k] != packed[at_byte + k]:
-                    compare_base(records, row, query + 2 * k, at + 2 * k, reference, evidence, floor)
-                    compare_base(records, row, query + 2 * k + 1, at + 2 * k + 1, reference, evidence, floor)
+        differing = u64(records.raw, byte) ^ u64(packed, at_byte)
+        if differing != 0:
+            compare_word(records, row, query, at, differing, reference, evidence, floor)
         query += 16
         at += 16
         byte += 8
         at_byte += 8
+    if query < stop and records.l_seq[row] >= 8:  # the qualities that follow the bases fill the last word
+        differing = (u64(records.raw, byte) ^ u64(packed, at_byte)) & first_bases(stop - query)
+        compare_word(records, row, query, at, differing, reference, evidence, floor)
+        query = stop
     while query < stop:
         compare_base(records, row, query, at, reference, evidence, floor)
         query += 1

@@ -90,14 +90,15 @@ CIGAR_M, CIGAR_I, CIGAR_D, CIGAR_N, CIGAR_S, CIGAR_H, CIGAR_P, CIGAR_EQ, CIGAR_X
 @shared
 def u16(raw: Any, at: Any) -> Any:
     """Little-endian uint16 at byte ``at``."""
-    return np.int32(raw[at]) | (np.int32(raw[at + 1]) << 8)
+    return np.int32(raw[np.uint64(at)]) | (np.int32(raw[np.uint64(at + 1)]) << 8)
 
 
 @shared
 def u32(raw: Any, at: Any) -> Any:
     """Little-endian uint32 at byte ``at``, as int64."""
-    low = np.uint32(raw[at]) | (np.uint32(raw[at + 1]) << np.uint32(8))
-    high = np.uint32(raw[at + 2]) | (np.uint32(raw[at + 3]) << np.uint32(8))
+    k = np.uint64(at)  # an index that cannot be negative: LLVM makes one load of the four
+    low = np.uint32(raw[k]) | (np.uint32(raw[k + np.uint64(1)]) << np.uint32(8))
+    high = np.uint32(raw[k + np.uint64(2)]) | (np.uint32(raw[k + np.uint64(3)]) << np.uint32(8))
     return np.int64(low | (high << np.uint32(16)))
 
 

@@ -20,13 +20,27 @@ for _code, _letter in enumerate("=ACMGRSVTWYHKDBN"):
 @shared
 def nt16_at(raw: Any, seq: Any, index: Any) -> Any:
     """4-bit code of base ``index`` of the packed sequence at byte ``seq`` (the high nibble comes first)."""
-    return (np.int64(raw[seq + (index >> 1)]) >> (4 * (1 - (index & 1)))) & 15
+    return (np.int64(raw[np.uint64(seq + (index >> 1))]) >> (4 * (1 - (index & 1)))) & 15
 
 
 @shared
 def base_at(raw: Any, seq: Any, index: Any) -> Any:
     """Base ``index`` as 0-3 for A, C, G, T; 4: anything else."""
-    return np.int64(CODE_OF_NT16[nt16_at(raw, seq, index)])
+    return np.int64(CODE_OF_NT16[np.uint64(nt16_at(raw, seq, index))])
+
+
+# Leiserson, Prokop & Randall 1998, "Using de Bruijn sequences to index a 1 in a computer word"
+DE_BRUIJN = 0x03F79D71B4CB0A89
+BIT_INDEX = np.zeros(64, dtype=np.uint8)
+for _bit in range(64):
+    BIT_INDEX[((DE_BRUIJN << _bit) & 0xFFFFFFFFFFFFFFFF) >> 58] = _bit
+
+
+@shared
+def lowest_bit(value: Any) -> Any:
+    """Index of the lowest bit that is set in a uint64 other than 0."""
+    alone = value & (~value + np.uint64(1))
+    return np.int64(BIT_INDEX[(alone * np.uint64(DE_BRUIJN)) >> np.uint64(58)])
 
 
 @shared

@@ -71,6 +71,14 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+SexOption = Annotated[str, typer.Option(metavar="SEX", help="auto: from the reads; or XX, XY, X0, XXY, XYY, XXX.")]
+PloidyRegionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="BED",
+        help="X, Y, PAR, PAR_Y, MT in column 4, where the assembly is not GRCh37, GRCh38 or T2T-CHM13.",
+    ),
+]
 DeviceOption = Annotated[
     Device,
     typer.Option(help="auto takes the GPU where one can be used, and says so; cuda never falls back to the CPU."),
@@ -119,6 +127,8 @@ def call(
     sample: Annotated[
         str | None, typer.Option(help="Name of the sample. Default: SM of the read groups, else the file's name.")
     ] = None,
+    sex: SexOption = "auto",
+    ploidy_regions: PloidyRegionsOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -132,6 +142,7 @@ def call(
       SAMPLE.mosdepth.global.dist.txt   as mosdepth
       SAMPLE.metrics.json               GA4GH WGS quality metrics
       SAMPLE.vcfstats.txt               as bcftools stats of the calls
+      SAMPLE.sex.json                   sex chromosomes that were found
 
     \b
     Examples:
@@ -161,6 +172,8 @@ def call(
             regions=tuple(regions or ()),
             targets=targets,
             sample=sample,
+            sex=sex,
+            ploidy_regions=ploidy_regions,
             progress=report,
         )
     if not quiet:
@@ -203,6 +216,10 @@ def explain(
     ],
     device: DeviceOption = Device.auto,
     threads: ThreadsOption = None,
+    sex: Annotated[
+        str, typer.Option(metavar="SEX", help="Of the sample, such as XY: decides the copies of X and Y.")
+    ] = "auto",
+    ploidy_regions: PloidyRegionsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: everything, as JSON.")] = False,
 ) -> None:
     """Show what decided one site: why it was called, filtered, or not called.
@@ -221,7 +238,9 @@ def explain(
     from gpucall import explain as library
 
     _show_log(quiet=True, verbose=False)
-    explanation = library.explain(reads, reference, site, device=device.value, threads=threads)
+    explanation = library.explain(
+        reads, reference, site, device=device.value, threads=threads, sex=sex, ploidy_regions=ploidy_regions
+    )
     typer.echo(library.to_json(explanation) if as_json else library.to_text(explanation))
 
 

@@ -114,6 +114,24 @@ class Paralogs:
 
 
 @dataclass(frozen=True, slots=True)
+class Sexing:
+    """How the sex chromosomes are told from depth and heterozygosity (docs/methods.md, 'Sex')."""
+
+    bin: int = 4096  # bp, aligned; the depth is averaged in them
+    min_positions: int = 256  # bp of a bin that were looked at, else it says nothing
+    min_bins: int = 20  # of the autosomes, and of the X or the Y
+    present: float = 0.05  # of the autosomes' depth; bins below do not have the chromosome, or cannot be mapped
+    min_share: float = 0.08  # of a chromosome's bins; where fewer have reads, it is absent. 26 % of GRCh38's Y have
+    deviation: float = 0.07  # standard deviation of a chromosome's depth relative to the autosomes'
+    aneuploid_prior: float = 30.0  # phred; about 1 birth in 1,000 (Nielsen & Wohlert 1991, 10.1007/BF01213097)
+    het_one_copy: tuple[float, float] = (1.0, 19.0)  # beta distribution of the share of heterozygous SNVs
+    het_two_copies: tuple[float, float] = (4.0, 4.0)
+    most_het: float = 20.0  # phred that heterozygosity can say
+    worst_fit: float = 25.0  # phred of the depths; where the best class fits worse, none does
+    min_confidence: int = 20  # phred by which the next class must fit worse
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
@@ -125,3 +143,4 @@ class Settings:
     genotyping: Genotyping = field(default_factory=Genotyping)
     paralogs: Paralogs = field(default_factory=Paralogs)
     filtering: Filtering = field(default_factory=Filtering)
+    sexing: Sexing = field(default_factory=Sexing)

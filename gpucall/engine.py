@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
 from .machine import cores
 from .outputs import OutputFolder
+from .ploidy import regions as ploidy_regions
+from .ploidy import sex as sexing
+from .ploidy.held import HeldRecords, Segment, Written
+from .ploidy.regions import FIXED, OPTIONS, SEXES, Kind, PloidyRegions
+from .ploidy.sex import BinDepth, SexEvidence
 from .reads import Batch, Batcher, Tile
 from .tiles import Intervals, parse_regions, read_bed
 
@@ -57,19 +62,24 @@ class CallResult:
 
 @dataclass
 class Piece:
-    """What one batch adds to the results."""
+    """What one batch adds to the results.
 
-    text: str = ""
-    calls: list[tuple[str, Call]] = field(default_factory=list)
+    segments  records, in order, for every number of copies that is possible
+    depth     of the autosomes, X and Y, by bin
+    snvs      diploid SNVs by kind of stretch and zygosity
+    """
+
+    segments: list[Segment] = field(default_factory=list)
+    depth: list[BinDepth] = field(default_factory=list)
+    snvs: Counter[tuple[Kind, str]] = field(default_factory=Counter)
 
 
 @dataclass
 class Pass:
     """One run of the stages over a tile: what each of them found.
 
-    sites    the evidence at ``found.snv_positions``
-    weighed  ``found.windows`` with their haplotypes
-    calls    in order, annotated
+    sites     the evidence at ``found.snv_positions``
+    decided   by ploidy, what was made of it
     """
 
     reads: pileup.TileReads
@@ -77,6 +87,20 @@ class Pass:
     events: Events
     found: candidates.Found
     sites: Sites
+    decided: dict[int, Decided]
+
+    def calls(self, ploidy: int) -> list[Call]:
+        """Calls under a ploidy that was asked for; else none."""
+        return self.decided[ploidy].calls if ploidy in self.decided else []
+
+
+class Decided(NamedTuple):
+    """The genotypes of a pass under one ploidy.
+
+    weighed  ``found.windows`` with their haplotypes
+    calls    in order, annotated
+    """
+
     weighed: list[genotype.Weighed]
     calls: list[Call]
 
@@ -88,16 +112,20 @@ class Examined:
     first     the pass over the tile
     suspects  its heterozygous SNVs, as far as a third haplotype may explain them
     again     passes without the reads of a third haplotype, over the stretches where there is one
-    calls     of the tile, in order
+    calls     of the tile, in order, by ploidy
+    depth     reads over each position of the first pass's stretch, on the host
     """
 
     first: Pass
     suspects: list[paralogs.Site]
     again: list[Pass]
-    calls: list[Call]
+    calls: dict[int, list[Call]]
+    depth: NDArray[np.int32]
 
-    def pass_at(self, position: int) -> Pass:
-        """The pass that decided a position."""
+    def pass_at(self, position: int, ploidy: int = 2) -> Pass:
+        """The pass that decided a position under a ploidy."""
+        if ploidy == 1:
+            return self.first
         kept = any(site.foreign and site.call.position == position for site in self.suspects)
         later = (each for each in self.again if each.reads.tile.start <= position < each.reads.tile.stop)
         return self.first if kept else next(later, self.first)
@@ -112,9 +140,14 @@ class Run:
     backend: Backend
     settings: Settings
     regions: Intervals | None
+    ploidies: PloidyRegions = field(default_factory=PloidyRegions)
     gaps: NDArray[np.int32] = field(default_factory=lambda: np.zeros((7, 33), dtype=np.int32))
 
     usual_depth: float = 0.0
+
+    def sex_evidence(self) -> SexEvidence:
+        """Nothing yet."""
+        return SexEvidence(self.ploidies, self.settings.sexing)
 
     def process(self, batch: Batch, quality: qc.SampleQc) -> Piece:
         """Quality control of a batch's new reads and owned positions, and its calls."""
@@ -127,11 +160,30 @@ class Run:
                 covered = bases[start - origin : stop - origin]
                 quality.add_depth(batch.device, covered, tile.tid, start, stop, rows=(tile.row, tile.row_stop))
             if self.regions is None or self.regions.overlaps(contig, tile.start, tile.stop):
-                calls = self.examine(batch, tile, origin, bases).calls
-                piece.calls += [(contig, call) for call in calls if self._asked(contig, call)]
-        quality.add_variants(piece.calls)
-        piece.text = "".join(record(contig, call) for contig, call in piece.calls)
+                examined = self.examine(batch, tile, origin, bases)
+                self._add_depth(piece, contig, tile, examined)
+                self._add_calls(piece, contig, tile, examined, quality)
         return piece
+
+    def _add_depth(self, piece: Piece, contig: str, tile: Tile, examined: Examined) -> None:
+        """Add what a tile's depth says of the sample's sex."""
+        if not self.sex_evidence().needs(contig):
+            return
+        origin = examined.first.reads.origin
+        for start, stop in self._owned(contig, tile):
+            depth = examined.depth[start - origin : stop - origin]
+            part = sexing.bin_depth(contig, start, depth, self.settings.sexing.bin)
+            piece.depth += [] if part is None else [part]
+
+    def _add_calls(self, piece: Piece, contig: str, tile: Tile, examined: Examined, quality: qc.SampleQc) -> None:
+        """Add a tile's calls, for every number of copies that its stretches can have."""
+        asked = {n: [call for call in calls if self._asked(contig, call)] for n, calls in examined.calls.items()}
+        piece.snvs += self.sex_evidence().count_calls(contig, asked.get(2, []))
+        for start, stop, kind in self.ploidies.split(contig, tile.start, tile.stop):
+            options = {n: [call for call in asked.get(n, []) if start <= call.position < stop] for n in OPTIONS[kind]}
+            for n, calls in options.items():
+                quality.add_variants(((contig, call) for call in calls), None if kind in FIXED else (kind, n))
+            piece.segments.append(Segment(kind, {n: written(contig, calls) for n, calls in options.items()}))
 
     def _owned(self, contig: str, tile: Tile) -> list[tuple[int, int]]:
         """The tile's positions, as far as they were asked for."""
@@ -151,30 +203,37 @@ class Run:
 
     def examine(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> Examined:
         """All stages over a tile, whose reference stretch ``bases`` starts at ``origin``."""
-        first = self._pass(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin)
+        ploidies = self.ploidies.ploidies(self.source.header.names[tile.tid], tile.start, tile.stop)
+        first = self._pass(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin, ploidies)
         depth = self.backend.download(first.evidence.depth)
-        suspects = paralogs.suspects(first.reads, first.calls, depth, self.usual_depth, self.settings.paralogs)
+        suspects = paralogs.suspects(first.reads, first.calls(2), depth, self.usual_depth, self.settings.paralogs)
         marked = paralogs.mark(suspects)
         again = list(self._passes_again(first.reads, marked)) if marked else []
-        calls = merge_passes(first.calls, marked, again)
-        return Examined(first, suspects, again, [call for call in calls if tile.start <= call.position < tile.stop])
+        calls = {n: first.calls(n) for n in ploidies} | {2: merge_passes(first.calls(2), marked, again)}
+        inside = {n: [call for call in each if tile.start <= call.position < tile.stop] for n, each in calls.items()}
+        return Examined(first, suspects, again, inside, depth)
 
-    def _pass(self, reads: pileup.TileReads, margin: int) -> Pass:
-        """The stages over a tile and ``margin`` bp around it."""
+    def _pass(self, reads: pileup.TileReads, margin: int, ploidies: Sequence[int] = (2,)) -> Pass:
+        """The stages over a tile and ``margin`` bp around it, genotypes under each of some ploidies."""
         settings = self.settings
         evidence = pileup.evidence(reads)
         events = pileup.events(reads, evidence)
         found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, margin)
         sites = pileup.gather_sites(reads, found.snv_positions)
         scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
-        weighed = genotype.weigh_windows(reads, scored, settings.genotyping)
+        decided = {ploidy: self._decide(reads, sites, scored, ploidy) for ploidy in ploidies}
+        return Pass(reads, evidence, events, found, sites, decided)
+
+    def _decide(self, reads: pileup.TileReads, sites: Sites, scored: list[haplotypes.Scored], ploidy: int) -> Decided:
+        """Genotypes under one ploidy."""
+        settings = self.settings.genotyping
+        weighed = genotype.weigh_windows(reads, scored, settings, ploidy)
         calls = [
-            *genotype.call_snvs(reads, sites, settings.genotyping),
-            *genotype.call_windows(reads, weighed, settings.genotyping),
+            *genotype.call_snvs(reads, sites, settings, ploidy),
+            *genotype.call_windows(reads, weighed, settings),
         ]
         calls.sort(key=in_order)
-        calls = [filters.annotate(call, settings.filtering) for call in calls]
-        return Pass(reads, evidence, events, found, sites, weighed, calls)
+        return Decided(weighed, [filters.annotate(call, self.settings.filtering) for call in calls])
 
     def _passes_again(self, reads: pileup.TileReads, marked: list[Call]) -> Iterator[Pass]:
         """A pass without the reads of the third haplotype over each stretch around its sites."""
@@ -227,6 +286,12 @@ class Run:
                 yield tile.tid, call
 
 
+def written(contig: str, calls: list[Call]) -> Written:
+    """Calls as text, and how many they are."""
+    text = "".join(record(contig, call) for call in calls)
+    return Written(text, len(calls), sum(not call.filters for call in calls))
+
+
 def in_order(call: Call) -> tuple[int, str, tuple[str, ...]]:
     """Sort key of calls of one contig."""
     return call.position, call.ref, call.alts
@@ -234,12 +299,14 @@ def in_order(call: Call) -> tuple[int, str, tuple[str, ...]]:
 
 def merge_passes(calls: list[Call], marked: list[Call], again: list[Pass]) -> list[Call]:
     """The calls, those in later passes instead of the first's; the sites of a third haplotype stay, filtered."""
+    if not marked:
+        return calls
     kept = {id(call) for call in marked}
     positions = {call.position for call in marked}
     for later in again:
         start, stop = later.reads.tile.start, later.reads.tile.stop
         calls = [call for call in calls if id(call) in kept or not start <= call.position < stop]
-        calls += [call for call in later.calls if call.position not in positions]
+        calls += [call for call in later.calls(2) if call.position not in positions]
     return sorted(calls, key=in_order)
 
 
@@ -254,6 +321,8 @@ def call(
     regions: Sequence[str] = (),
     targets: str | os.PathLike[str] | None = None,
     sample: str | None = None,
+    sex: str = "auto",
+    ploidy_regions: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
 ) -> CallResult:
@@ -277,6 +346,11 @@ def call(
         call only here: ``contig`` or ``contig:start-stop`` (1-based), and a BED file.
     sample
         name of the sample; None: the read groups' SM, else the file's stem.
+    sex
+        ``auto``: found from the reads; or ``XX``, ``XY``, ``X0``, ``XXY``, ``XYY``, ``XXX``.
+    ploidy_regions
+        BED of X, Y, their pseudo-autosomal regions and MT, where the assembly is none that is known
+        (``gpucall.ploidy.regions.read_bed``).
     progress
         called with (done, total, unit).
 
@@ -287,6 +361,7 @@ def call(
     """
     workers = threads or cores()
     settings = fit_memory(settings or Settings(), memory, workers)
+    option = parse_sex(sex)
     backend, reason = select(device)
     log.info("device: %s", reason)
     with ExitStack() as stack:
@@ -299,9 +374,36 @@ def call(
             check_contigs(fasta, lane, asked)
         name = lanes_sample(source.lanes, sample)
         log.info("sample: %s", name)
-        run = Run(source, fasta, backend, settings, asked)
+        run = Run(source, fasta, backend, settings, asked, find_ploidies(source, ploidy_regions, asked))
         folder = stack.enter_context(OutputFolder(Path(out), name))
-        return run_sample(run, name, folder, workers, pool, progress, backend.describe())
+        return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option)
+
+
+def parse_sex(text: str) -> str | None:
+    """A class of sex chromosomes; None for ``auto``.
+
+    Raises
+    ------
+    UsageError
+    """
+    known = {name.upper(): name for name in SEXES} | {"AUTO": None}
+    if text.upper() not in known:
+        raise UsageError(f"--sex '{text}' is not known; give auto or one of {', '.join(SEXES)}")
+    return known[text.upper()]
+
+
+def find_ploidies(source: RecordSource, bed: str | os.PathLike[str] | None, asked: Intervals | None) -> PloidyRegions:
+    """Where the number of copies is not two: from the user's BED, else from the assembly that the contigs are of."""
+    header = source.header
+    contigs = {
+        name: int(length)
+        for name, length in zip(header.names, header.lengths, strict=True)
+        if bed is not None or asked is None or name in asked
+    }
+    found = ploidy_regions.of_contigs(contigs) if bed is None else ploidy_regions.read_bed(bed, contigs)
+    if not found.has_sex:
+        log.info("no X or Y among the contigs to call: every position but MT has two copies")
+    return found
 
 
 def read_paths(reads: ReadFiles) -> list[str]:
@@ -381,32 +483,56 @@ def run_sample(
     pool: ThreadPoolExecutor | None,
     progress: Progress | None,
     device: str,
+    option: str | None,
 ) -> CallResult:
-    """Stream the sample through the stages and publish the outputs."""
+    """Stream the sample through the stages and publish the outputs; ``option``: the sex that the user gave."""
     header = run.source.header
     batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
     batches = run.calibrate(batcher)
     writer = VcfWriter(folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering)
     accumulators: list[qc.SampleQc] = []
     counts = {"reads": 0, "variants": 0, "passed": 0}
+    evidence = run.sex_evidence()
+
+    def write(records: Written) -> None:
+        writer.write(records.text)
+        counts["variants"] += records.variants
+        counts["passed"] += records.passed
+
+    held = HeldRecords(write, folder.folder)
     try:
         for piece in process_all(run, batches, accumulators, workers, pool):
-            writer.write(piece.text)
-            counts["variants"] += len(piece.calls)
-            counts["passed"] += sum(not call.filters for _, call in piece.calls)
+            held.add(piece.segments)
+            evidence.add(piece.depth, piece.snvs)
             if progress is not None:
                 progress(run.source.bytes_read, run.source.size, "B")
         check_not_empty(run, batcher)
+        sex = sexing.infer(evidence, run.regions, option)
+        held.release(sex.ploidy)
     except BaseException:
+        held.close()
         writer.abort()
         raise
     counts["reads"] = batcher.records_kept
-    writer.close()
+    writer.close(sex.header())
+    report_sex(sex)
+    sexing.write(sex, folder.path(f"{name}.sex.json"), name)
     total = qc.SampleQc.merged(accumulators, header.contigs())
+    total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     total.fill_gaps(run.reference, run.regions)
     qc.write(total, folder.folder, name)
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts)
+
+
+def report_sex(sex: sexing.Sex) -> None:
+    """Say what the sample's sex is, and what is odd about it."""
+    if sex.assembly == "none" and sex.source == "evidence":
+        return
+    log.info("sex: %s (%s, confidence %d)", sex.sex, sex.source, sex.confidence)
+    matters = sex.evidence["x_bins"] or sex.evidence["y_bins"]
+    for note in sex.notes():
+        log.log(logging.WARNING if matters else logging.INFO, note)
 
 
 def process_all(

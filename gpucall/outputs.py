@@ -23,6 +23,7 @@ KINDS = {
     ".mosdepth.global.dist.txt": "mosdepth_global_dist",
     ".metrics.json": "metrics",
     ".vcfstats.txt": "vcfstats",
+    ".sex.json": "sex",
     ".manifest.json": "manifest",
 }
 

@@ -144,10 +144,21 @@ def read_bed(path: str | PathLike[str], contigs: Mapping[str, int]) -> Intervals
     ``InputError`` naming file and line for a missing file, an unknown contig, an interval outside its contig or
     columns that cannot be read; ``EmptyInput`` where there is no interval at all.
     """
-    intervals = merge((_parse_bed_line(path, number, line, contigs) for number, line in _bed_lines(path)), contigs)
+    intervals = merge((span for _, span, _ in bed_rows(path, contigs)), contigs)
     if not intervals:
         raise EmptyInput(f"{path}: no intervals; expected BED lines of contig, start and end")
     return intervals
+
+
+def bed_rows(path: str | PathLike[str], contigs: Mapping[str, int]) -> Iterator[tuple[str, Span, list[str]]]:
+    """Every interval of a BED file: where it stands (``file, line n``), the interval, and its further columns.
+
+    Raises as ``read_bed``, but nothing where there is no interval.
+    """
+    for number, line in _bed_lines(path):
+        where = f"{path}, line {number}"
+        columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+        yield where, _parse_bed_line(where, columns, line, contigs), columns[3:]
 
 
 def _bed_lines(path: str | PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -165,9 +176,7 @@ def _bed_lines(path: str | PathLike[str]) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path}: cannot read BED: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _parse_bed_line(path: str | PathLike[str], number: int, line: str, contigs: Mapping[str, int]) -> Span:
-    where = f"{path}, line {number}"
-    columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+def _parse_bed_line(where: str, columns: list[str], line: str, contigs: Mapping[str, int]) -> Span:
     try:
         contig, start, end = columns[0], int(columns[1]), int(columns[2])
     except (IndexError, ValueError):

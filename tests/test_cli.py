@@ -54,6 +54,8 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
         "regions": (),
         "targets": None,
         "sample": None,
+        "sex": "auto",
+        "ploidy_regions": None,
     }
     assert "1,234" in capsys.readouterr().out
 
@@ -61,6 +63,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
 def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
     options = (
         "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
+        " --sex XY --ploidy-regions p.bed"
     )
     assert cli.main(["call", *options.split(), "--quiet", "s.cram", "t.bam"]) == 0
     [(args, kwargs)] = engine_call
@@ -73,6 +76,8 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "regions": ("chr1", "chr2:1-9"),
         "targets": Path("t.bed"),
         "sample": "x",
+        "sex": "XY",
+        "ploidy_regions": Path("p.bed"),
     }
 
 
@@ -107,7 +112,8 @@ def test_explain_passes_its_options_on(
     monkeypatch.setattr(explain, "to_json", lambda explanation: "{}")
     arguments = ["explain", "chr1:7", "--reference", "ref.fa", "s.bam", "--device", "cpu", "--threads", "2", *extra]
     assert cli.main(arguments) == 0
-    assert calls == [((Path("s.bam"), Path("ref.fa"), "chr1:7"), {"device": "cpu", "threads": 2})]
+    passed_on = {"device": "cpu", "threads": 2, "sex": "auto", "ploidy_regions": None}
+    assert calls == [((Path("s.bam"), Path("ref.fa"), "chr1:7"), passed_on)]
     assert capsys.readouterr().out == shown
 
 

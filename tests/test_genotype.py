@@ -21,7 +21,7 @@ SETTINGS = Genotyping()
 
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """(reads, scored, settings, weighed) of every tile with windows."""
+    """(reads, scored, settings, ploidy, weighed) of every tile with windows."""
     with recorded(genotype, "weigh_windows") as given:
         call_sample(tmp_path_factory.mktemp("sample"))
     return [each for each in given if each[1]]
@@ -49,7 +49,7 @@ def fragments_of(reads: Any, window: Scored, known: Any) -> list[tuple[int, list
 def test_fragments_are_the_mates_that_say_more(tiles: Given) -> None:
     known = sample_reads()
     dropped = 0
-    for reads, scored, _, weighed in tiles:
+    for reads, scored, _, _, weighed in tiles:
         for window, found in zip(scored, weighed, strict=True):
             expected = fragments_of(reads, window, known)
             assert list(zip(found.rows.tolist(), found.costs.tolist(), strict=True)) == expected
@@ -58,7 +58,7 @@ def test_fragments_are_the_mates_that_say_more(tiles: Given) -> None:
 
 
 def test_totals_are_sums_over_fragments(tiles: Given) -> None:
-    for _, _, _, weighed in tiles:
+    for _, _, _, _, weighed in tiles:
         for window in weighed:
             costs = window.costs.tolist()
             expected = [naive.pair_cost(costs, one, two) for one, two in window.pairs]

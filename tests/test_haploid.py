@@ -18,7 +18,7 @@ SETTINGS = Genotyping()
 
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """(reads, scored, settings, weighed) of every tile with windows."""
+    """(reads, scored, settings, ploidy, weighed) of every tile with windows."""
     with recorded(genotype, "weigh_windows") as given:
         call_sample(tmp_path_factory.mktemp("windows"))
     return [each for each in given if each[1]]
@@ -26,7 +26,7 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Given:
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """(reads, sites, settings, calls) of every tile."""
+    """(reads, sites, settings, ploidy, calls) of every tile."""
     with recorded(genotype, "call_snvs") as given:
         call_sample(tmp_path_factory.mktemp("sites"))
     return [each for each in given if len(each[1].position)]
@@ -38,7 +38,7 @@ def test_the_order_of_genotypes() -> None:
 
 
 def test_a_haplotype_alone_costs_the_sum_of_its_fragments(windows: Given) -> None:
-    for reads, scored, settings, paired in windows:
+    for reads, scored, settings, _, paired in windows:
         for alone, pair in zip(genotype.weigh_windows(reads, scored, settings, 1), paired, strict=True):
             assert alone.pairs == [(h,) for h in range(len(alone.window.haplotypes))]
             assert np.array_equal(alone.rows, pair.rows)
@@ -50,7 +50,7 @@ def test_a_haplotype_alone_costs_the_sum_of_its_fragments(windows: Given) -> Non
 
 
 def test_bases_alone_cost_what_they_cost_on_both_copies(sites: Given) -> None:
-    for _, found, _, _ in sites:
+    for _, found, *_ in sites:
         alone, pairs = genotype.genotype_costs(found, 1), genotype.genotype_costs(found)
         both = [genotype.PAIRS.index((base, base)) for base in range(4)]
         assert np.array_equal(alone, pairs[:, both])
@@ -58,9 +58,9 @@ def test_bases_alone_cost_what_they_cost_on_both_copies(sites: Given) -> None:
 
 def haploid_calls(sites: Given, windows: Given) -> list[Call]:
     calls: list[Call] = []
-    for reads, found, settings, _ in sites:
+    for reads, found, settings, *_ in sites:
         calls += genotype.call_snvs(reads, found, settings, 1)
-    for reads, scored, settings, _ in windows:
+    for reads, scored, settings, *_ in windows:
         calls += genotype.call_windows(reads, genotype.weigh_windows(reads, scored, settings, 1), settings)
     return calls
 

@@ -30,7 +30,7 @@ FLOORS = {
         *("gpucall.backend", "gpucall.tiles", "gpucall.reads", "gpucall.pileup", "gpucall.candidates"),
         *("gpucall.haplotypes", "gpucall.likelihoods", "gpucall.genotype", "gpucall.filters", "gpucall.outputs"),
         *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations"),
-        *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*"),
+        *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*", "gpucall.ploidy", "gpucall.ploidy.*"),
     ],
     "kernels": ["gpucall.kernels", "gpucall.kernels.*"],
     "ground": ["gpucall.config", "gpucall.errors", "gpucall.machine"],
@@ -57,7 +57,7 @@ def _module_name(path: Path) -> str:
 
 
 # The folders behind the links are walked by their names inside the package.
-FOLDERS = ("", "io", "qc", "run", "cohort", "explain", "kernels", "bench")
+FOLDERS = ("", "io", "qc", "ploidy", "run", "cohort", "explain", "kernels", "bench")
 SOURCES = {_module_name(path): path for folder in FOLDERS for path in sorted((ROOT / "gpucall" / folder).glob("*.py"))}
 
 

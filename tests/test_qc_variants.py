@@ -59,7 +59,7 @@ def test_allele_kinds(ref: str, alt: str, kind: str) -> None:
 def counts(calls: Sequence[tuple[str, Call]]) -> dict[str, int]:
     qc = SampleQc(CONTIGS)
     qc.add_variants(calls)
-    return qc.variants.result()
+    return qc.calls.variants.result()
 
 
 def test_filtered_records_other_contigs_and_absent_alleles_do_not_count() -> None:

@@ -20,12 +20,12 @@ def line_of(view: View, call: Call) -> str:
 
 def site_records(view: View) -> Iterator[Record]:
     """The records at the site."""
-    return (describe_record(view, call) for call in view.examined.calls if call.position == view.position)
+    return (describe_record(view, call) for call in view.calls if call.position == view.position)
 
 
 def nearby(view: View) -> Iterator[str]:
     """Lines of the VCF close to the site, or over it."""
-    for call in view.examined.calls:
+    for call in view.calls:
         low, high = call.position - NEARBY, max(call.position + NEARBY, call.position + len(call.ref))
         if low <= view.position < high and call.position != view.position:
             yield line_of(view, call)

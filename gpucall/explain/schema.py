@@ -204,6 +204,7 @@ class Explanation:
     """Everything that decided one site.
 
     sample, reads, reference, device  where it comes from
+    copies     how many copies the site has, and why; empty: two, as everywhere
     depth      reads over the site that count for calling
     foreign    reads near by that were left aside as those of a third haplotype
     evidence   alleles that reads show at the site
@@ -223,6 +224,7 @@ class Explanation:
     device: str
     context: Context
     fit: SampleFit
+    copies: str = ""
     depth: int = 0
     foreign: int = 0
     evidence: tuple[AlleleEvidence, ...] = ()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..backend import Backend, select
 from ..config import Settings
-from ..engine import Examined, Run, check_contigs, worker_pool
+from ..engine import Examined, Run, check_contigs, find_ploidies, parse_sex, worker_pool
 from ..errors import UsageError
 from ..io.alignments import AlignmentSource, open_alignments
 from ..io.reference import Reference
@@ -19,6 +19,7 @@ from ..kernels import calibrate
 from ..kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
 from ..kernels.tables import SCALE, default_gap_phreds
 from ..machine import cores
+from ..ploidy.regions import UNKNOWN, Kind, ploidy
 from ..reads import Batcher
 from ..tiles import Intervals, parse_regions
 from .reads import FOREIGN, evidence, site_reads
@@ -40,6 +41,8 @@ def explain(
     *,
     device: str | Backend = "auto",
     threads: int | None = None,
+    sex: str = "auto",
+    ploidy_regions: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
 ) -> Explanation:
     """What decided the call, or its absence, at one site.
@@ -51,8 +54,10 @@ def explain(
         site are read, else all.
     site
         ``contig:position``, 1-based: POS of a record (of an indel that is the base before it).
-    device, threads
+    device, threads, ploidy_regions
         as for ``gpucall.call``.
+    sex
+        as for ``gpucall.call``; but ``auto`` stands for an unknown one, since not all reads are seen.
 
     Raises
     ------
@@ -60,6 +65,7 @@ def explain(
         one of its children, where an input, the machine or the site is at fault.
     """
     workers = threads or cores()
+    known_sex = parse_sex(sex) or UNKNOWN
     backend, _ = select(device)
     with ExitStack() as stack:
         fasta = stack.enter_context(Reference(reference))
@@ -72,10 +78,11 @@ def explain(
             return opened
 
         run = Run(source(None), fasta, backend, settings or Settings(), None)
+        run.ploidies = find_ploidies(run.source, ploidy_regions, None)
         regions = around(run, contig, position)
         check_contigs(fasta, run.source, regions)
         run.calibrate(Batcher(run.source, backend, run.settings.batching, run.settings.filters))
-        return describe(replace(run, source=source(regions), regions=regions), contig, position)
+        return describe(replace(run, source=source(regions), regions=regions), contig, position, known_sex)
 
 
 def parse_site(text: str, contigs: dict[str, int]) -> tuple[str, int]:
@@ -103,9 +110,11 @@ def around(run: Run, contig: str, position: int) -> Intervals:
     return Intervals({contig: np.array([[start, stop]], dtype=np.int64)})
 
 
-def describe(run: Run, contig: str, position: int) -> Explanation:
+def describe(run: Run, contig: str, position: int, sex: str) -> Explanation:
     """The explanation of a site (0-based) by a calibrated run whose source holds the reads around it."""
     context = reference_context(run, contig, position)
+    kind = run.ploidies.kind(contig, position)
+    copies = ploidy(kind, sex)
     plain = Explanation(
         contig=contig,
         position=position + 1,
@@ -115,12 +124,28 @@ def describe(run: Run, contig: str, position: int) -> Explanation:
         device=run.backend.describe(),
         context=context,
         fit=sample_fit(run, context.repeat),
+        copies=copies_in_words(kind, copies, sex),
         verdict=("not called: no read lies over the site",),
     )
+    if copies == 0:
+        return replace(plain, verdict=(f"not called: {plain.copies}",))
     examined = examine_site(run, contig, position)
     if examined is None:
         return plain
-    return conclude(View(run, contig, position, examined, examined.pass_at(position)), plain)
+    return conclude(View(run, contig, position, examined, examined.pass_at(position, copies), copies), plain)
+
+
+def copies_in_words(kind: Kind, copies: int, sex: str) -> str:
+    """How many copies the site has, and why; empty where it has two as all autosomes do."""
+    if kind is Kind.AUTOSOME:
+        return ""
+    number = ("no copy", "one copy", "two copies")[copies]
+    if kind in (Kind.X, Kind.Y):
+        reason = "the sex is not given: --sex" if sex == UNKNOWN else f"--sex {sex}"
+        return f"{number} of {kind} outside of the pseudo-autosomal regions ({reason})"
+    if kind is Kind.PAR_Y:
+        return "the pseudo-autosomal regions of Y are called on X"
+    return f"{number}: mitochondrial" if kind is Kind.MT else f"{number}: pseudo-autosomal region of X"
 
 
 def examine_site(run: Run, contig: str, position: int) -> Examined | None:

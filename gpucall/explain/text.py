@@ -109,6 +109,8 @@ def heading(explanation: Explanation) -> str:
         ("reference", explanation.reference),
         ("device", explanation.device),
     ]
+    if explanation.copies:
+        rows.append(("copies", explanation.copies))
     width = max(len(name) for name, _ in rows)
     return section(
         f"SITE {explanation.contig}:{explanation.position}", (f"{name:<{width}}  {text}" for name, text in rows)

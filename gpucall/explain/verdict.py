@@ -16,7 +16,7 @@ def verdict(view: View, found: Explanation) -> Iterator[str]:
     if found.records:
         yield from (about_record(record) for record in found.records)
         return
-    for call in view.examined.calls:
+    for call in view.calls:
         if call.position < view.position < call.position + len(call.ref):
             yield f"the site lies inside {call.ref}>{','.join(call.alts)}, called at {call.position + 1}"
     yield from about_reads(found)
@@ -61,11 +61,12 @@ def why_not_called(view: View, found: Explanation, allele: AlleleEvidence) -> st
     lowest = view.run.settings.genotyping.min_qual
     if found.genotypes:
         best, following = found.genotypes[:2]
-        if set(best.name) == {view.base, "/"}:
+        if set(best.name.split("/")) == {view.base}:
             return (
                 f"{best.name} is the most probable genotype, and {following.name} is {following.behind:.1f} phred less"
             )
-        return f"{best.name} is more probable than {view.base}/{view.base} by less than {lowest} phred"
+        reference = "/".join([view.base] * view.ploidy)
+        return f"{best.name} is more probable than {reference} by less than {lowest} phred"
     for window in found.windows:
         has = pairs_with(window, allele)
         if not has:

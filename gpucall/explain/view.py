@@ -7,20 +7,21 @@ from functools import cached_property
 
 from ..candidates import Allele
 from ..engine import Examined, Pass, Run
-from ..genotype import Weighed
+from ..genotype import Call, Weighed
 from ..kernels.records import Records
 from ..pileup import TileReads
 
 
 @dataclass(frozen=True)
 class View:
-    """A site (0-based), the passes over its surroundings, and the one that decided."""
+    """A site (0-based), the passes over its surroundings, the one that decided, and the site's number of copies."""
 
     run: Run
     contig: str
     position: int
     examined: Examined
     chosen: Pass
+    ploidy: int = 2
 
     @property
     def reads(self) -> TileReads:
@@ -42,6 +43,11 @@ class View:
         """The reference base."""
         return chr(self.chosen.reads.bases[self.index])
 
+    @property
+    def calls(self) -> list[Call]:
+        """The calls of the site's tile."""
+        return self.examined.calls[self.ploidy]
+
     @cached_property
     def depth(self) -> int:
         """Reads with a base at the site that count for calling."""
@@ -50,7 +56,7 @@ class View:
     @cached_property
     def windows(self) -> list[Weighed]:
         """The windows whose alleles lie around the site."""
-        cores = ((each, each.window.window) for each in self.chosen.weighed)
+        cores = ((each, each.window.window) for each in self.chosen.decided[self.ploidy].weighed)
         return [each for each, window in cores if window.core_start <= self.position < window.core_stop]
 
 

@@ -30,9 +30,10 @@ def genotype_options(view: View) -> list[Option]:
     at = np.flatnonzero(view.chosen.sites.position == view.position)
     if len(at) == 0:
         return []
-    costs = genotype.genotype_costs(view.chosen.sites)[int(at[0])]
-    priors = genotype.base_priors(view.run.settings.genotyping)[BASES.index(view.base)]
-    return options([f"{BASES[a]}/{BASES[b]}" for a, b in genotype.PAIRS], costs, costs + priors)
+    costs = genotype.genotype_costs(view.chosen.sites, view.ploidy)[int(at[0])]
+    priors = genotype.base_priors(view.run.settings.genotyping, view.ploidy)[BASES.index(view.base)]
+    names = ["/".join(BASES[base] for base in each) for each in genotype.BASE_GENOTYPES[view.ploidy]]
+    return options(names, costs, costs + priors)
 
 
 def describe_window(view: View, weighed: genotype.Weighed) -> Window:
@@ -53,9 +54,7 @@ def describe_window(view: View, weighed: genotype.Weighed) -> Window:
         haplotypes=tuple(describe_haplotypes(view, weighed, fragments)),
         fragments=fragments,
         silent=tuple(read_name(view.host, row) for row in weighed.window.rows.tolist() if row not in spoken),
-        pairs=tuple(
-            options(["/".join(f"H{h}" for h in pair) for pair in weighed.pairs], weighed.totals, weighed.posterior)
-        ),
+        pairs=tuple(options(pair_names(weighed.pairs), weighed.totals, weighed.posterior)),
     )
 
 

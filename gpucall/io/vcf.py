@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from ..filters import DESCRIPTIONS
 from ..genotype import Call
 from ..kernels.tables import SCALE
 from .alignments import Header
-from .bgzf_writer import BgzfWriter
+from .bgzf_writer import BgzfWriter, compress_blocks
 
 FORMAT = "GT:AD:DP:GQ:PL"
 HIGHEST_GQ = 99
@@ -73,13 +75,18 @@ def record(contig: str, call: Call) -> str:
 
 
 class VcfWriter:
-    """Writes a bgzipped VCF; ``close`` adds its tabix index (CSI where a contig is too long for tabix)."""
+    """Writes a bgzipped VCF; ``close`` adds its tabix index (CSI where a contig is too long for tabix).
+
+    The records come first, into a file beside it: what the header says of the sample's sex is known after the last of
+    them.
+    """
 
     def __init__(self, path: Path, header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> None:
         self.path = path
         self._csi = bool(len(header.lengths)) and int(np.max(header.lengths)) > 1 << 29
-        self._out = BgzfWriter(path, level=6)
-        self._out.write(header_lines(header, sample, provenance, settings).encode())
+        self._header = partial(header_lines, header, sample, settings=settings)
+        self._provenance = list(provenance)
+        self._out = BgzfWriter(path.with_name(f"{path.name}.records"), level=6)
 
     def write(self, lines: str) -> None:
         """Append records that are already text, in order."""
@@ -89,10 +96,15 @@ class VcfWriter:
         """Stop without an end-of-file block: readers see that the file is incomplete."""
         self._out.abort()
 
-    def close(self) -> Path:
-        """Finish the file and index it; the index's path."""
+    def close(self, lines: Iterable[str] = ()) -> Path:
+        """Finish the file, with more whole ``##`` lines in its header, and index it; the index's path."""
         import pysam
 
         self._out.close()
+        header = self._header([*self._provenance, *lines]).encode()
+        with open(self.path, "wb") as whole, open(self._out.path, "rb") as records:
+            whole.writelines(compress_blocks(header, level=6))
+            shutil.copyfileobj(records, whole, 1 << 20)
+        self._out.path.unlink()
         pysam.tabix_index(str(self.path), preset="vcf", force=True, csi=self._csi)
         return Path(f"{self.path}{'.csi' if self._csi else '.tbi'}")

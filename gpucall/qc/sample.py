@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,6 +62,25 @@ class Variant(Protocol):
         """INFO."""
 
 
+class CallCounts:
+    """What is counted of calls."""
+
+    def __init__(self) -> None:
+        self.variants = VariantCounts()
+        self.vcf_stats = VcfStats()
+
+    def add(self, contig: str, call: Variant) -> None:
+        """Count one call."""
+        self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
+        if not call.filters and is_autosome(contig):
+            self.variants.add(call.ref, call.alts, call.genotype)
+
+    def merge(self, other: CallCounts) -> None:
+        """Add what another worker counted."""
+        self.variants.merge(other.variants)
+        self.vcf_stats.merge(other.vcf_stats)
+
+
 class SampleQc:
     """Accumulators of one worker; workers' are merged at the end, in any order.
 
@@ -82,8 +101,8 @@ class SampleQc:
         self.bases = BaseYield(backend)
         self.depth = DepthCounts(backend)
         self.coverage = CoverageCounts(backend)
-        self.variants = VariantCounts()
-        self.vcf_stats = VcfStats()
+        self.calls = CallCounts()
+        self.waiting: dict[Hashable, CallCounts] = {}  # calls that count only if something turns out to be so
         self.has_variants = False
 
     def add_reads(self, records: Records, first: int, stop: int) -> None:
@@ -131,13 +150,22 @@ class SampleQc:
                 bases = reference.fetch(self.contigs[tid][0], low, high)
                 self.coverage.add_uncovered(tid, low, high, high - low - int(np.count_nonzero(bases == ord("N"))))
 
-    def add_variants(self, calls: Iterable[tuple[str, Variant]]) -> None:
-        """Count calls, each with its contig's name. Called at all, it makes "none found" a count of 0."""
+    def add_variants(self, calls: Iterable[tuple[str, Variant]], case: Hashable = None) -> None:
+        """Count calls, each with its contig's name. Called at all, it makes "none found" a count of 0.
+
+        With a ``case`` they count only if that is what turns out (``settle``), such as a number of X chromosomes.
+        """
         self.has_variants = True
+        counts = self.calls if case is None else self.waiting.setdefault(case, CallCounts())
         for contig, call in calls:
-            self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
-            if not call.filters and is_autosome(contig):
-                self.variants.add(call.ref, call.alts, call.genotype)
+            counts.add(contig, call)
+
+    def settle(self, holds: Callable[[Any], bool]) -> None:
+        """Count the calls of the cases that hold, forget the others."""
+        for case, counts in self.waiting.items():
+            if holds(case):
+                self.calls.merge(counts)
+        self.waiting.clear()
 
     @classmethod
     def merged(cls, workers: Sequence[SampleQc], contigs: Sequence[tuple[Any, ...]]) -> SampleQc:
@@ -154,8 +182,9 @@ class SampleQc:
         self.bases.merge(other.bases)
         self.depth.merge(other.depth)
         self.coverage.merge(other.coverage)
-        self.variants.merge(other.variants)
-        self.vcf_stats.merge(other.vcf_stats)
+        self.calls.merge(other.calls)
+        for case, counts in other.waiting.items():
+            self.waiting.setdefault(case, CallCounts()).merge(counts)
         self.has_variants |= other.has_variants
 
     def alignment_metrics(self) -> Metrics:
@@ -165,7 +194,7 @@ class SampleQc:
 
     def variant_metrics(self) -> Metrics:
         """GA4GH metrics of the calls."""
-        return variant_metrics(self.variants.result() if self.has_variants else None)
+        return variant_metrics(self.calls.variants.result() if self.has_variants else None)
 
     def _territory(
         self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None
@@ -192,5 +221,5 @@ def write(qc: SampleQc, directory: Path, sample: str) -> dict[str, Path]:
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
     if qc.has_variants:
         files["vcfstats"] = directory / f"{sample}.vcfstats.txt"
-        qc.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")
+        qc.calls.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")
     return files

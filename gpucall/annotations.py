@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .kernels import annotate as kernel
 
 Counts = tuple[int, int]  # forward, reverse
 
@@ -38,84 +42,37 @@ where there are several">
 """
 
 
-def log_binomial(k: int, n: int, p: float) -> float:
-    """ln of the probability of k successes in n trials."""
-    return log_choose(n, k) + k * math.log(p) + (n - k) * math.log1p(-p)
+@cache
+def log_factorials(size: int) -> NDArray[np.float64]:
+    """ln k! for k below ``size``."""
+    return np.array([math.lgamma(k + 1) for k in range(size)])
 
 
-def log_low_rate(k: int, n: int) -> float:
-    """ln of the probability of k successes in n trials whose rate has the beta distribution (1, 3)."""
-    return log_choose(n, k) + math.lgamma(k + 1) + math.lgamma(n - k + 3) - math.lgamma(n + 4) + math.log(3)
+def strand_table(counts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """FS, SOR and SAO, float64[n, 3], of rows (reference forward, reverse, alternate forward, reverse).
 
-
-STRAY = 0.003  # share of alternate bases that ordinary errors leave on the other strand
-
-
-def artifact_odds(reference: Counts, alternate: Counts) -> float:
-    """Phred by which a systematic error of one strand explains the counts better than a heterozygous genotype.
-
-    Heterozygous: half of the fragments of either strand show the alternate. Systematic error: those of one strand do
-    at a rate that is rather low than high (beta distribution 1, 3), those of the other at the rate of stray errors.
+    FS: phred of the two-sided Fisher's exact test that strand and allele are independent. SOR: symmetric odds ratio of
+    the table with 1 added to each cell. SAO: phred by which a systematic error of one strand explains the counts better
+    than a heterozygous genotype. Heterozygous: half of the fragments of either strand show the alternate. Systematic
+    error: those of one strand do at a rate that is rather low than high (beta distribution 1, 3), those of the other
+    at the rate of stray errors (``kernels.annotate.STRAY``).
     """
-    depth = [r + a for r, a in zip(reference, alternate, strict=True)]
-    heterozygous = sum(log_binomial(a, n, 0.5) for a, n in zip(alternate, depth, strict=True))
-    systematic = max(
-        log_binomial(alternate[1 - s], depth[1 - s], STRAY) + log_low_rate(alternate[s], depth[s]) for s in (0, 1)
-    )
-    return 10 / math.log(10) * (systematic - heterozygous)
+    table = np.array(counts, dtype=np.int64).reshape(-1, 4)
+    most = int(table.sum(axis=1).max(initial=0)) + 4
+    out = np.empty((len(table), 3))
+    kernel.strands(len(table), table, log_factorials(max(2048, 1 << most.bit_length())), out)
+    return out
 
 
-LOG_FACTORIALS = [math.lgamma(k + 1) for k in range(2048)]
-
-
-def log_choose(n: int, k: int) -> float:
-    """ln of the number of ways to choose k of n."""
-    if n < len(LOG_FACTORIALS):
-        return LOG_FACTORIALS[n] - LOG_FACTORIALS[k] - LOG_FACTORIALS[n - k]
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def fisher_strand(reference: Counts, alternate: Counts) -> float:
-    """Phred of the two-sided Fisher's exact test that strand and allele are independent."""
-    a, b = reference
-    c, d = alternate
-    n, row, column = a + b + c + d, a + b, a + c
-    if row in (0, n) or column in (0, n):
-        return 0.0
-    logs = LOG_FACTORIALS if n < len(LOG_FACTORIALS) else [math.lgamma(k + 1) for k in range(n + 1)]
-    fixed = logs[row] + logs[n - row] + logs[column] + logs[n - column] - logs[n]
-
-    def log_probability(k: int) -> float:
-        return fixed - logs[k] - logs[row - k] - logs[column - k] - logs[n - row - column + k]
-
-    observed = log_probability(a) + 1e-9
-    values = (log_probability(k) for k in range(max(0, row + column - n), min(row, column) + 1))
-    total = sum(math.exp(value) for value in values if value <= observed)
-    return max(0.0, -10 * math.log10(min(total, 1.0)))
-
-
-def strand_odds_ratio(reference: Counts, alternate: Counts) -> float:
-    """Symmetric odds ratio of a 2 x 2 table with 1 added to each cell."""
-    a, b, c, d = (count + 1.0 for count in (*reference, *alternate))
-    ratio = (a * d) / (b * c)
-    return math.log(ratio + 1 / ratio) + math.log(min(a, b) / max(a, b)) - math.log(min(c, d) / max(c, d))
-
-
-def rank_sums(reference: NDArray[np.int64], alternate: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Z of the Mann-Whitney test that the alternate's values are higher, from histograms [..., values] over the same
-    values; NaN where either side is empty or all values are equal.
+def rank_sums(reference: NDArray[Any], alternate: NDArray[Any]) -> NDArray[np.float64]:
+    """Z of the Mann-Whitney test that the alternate's values are higher, float64[n, k], from histograms [n, k, 64] over
+    the same values; NaN where either side is empty or all values are equal.
 
     Sums are of integers, so that their order cannot matter.
     """
-    both = reference + alternate
-    n, m, total = reference.sum(axis=-1), alternate.sum(axis=-1), both.sum(axis=-1)
-    ties = (both * (both * both - 1)).sum(axis=-1)
-    below = np.cumsum(both, axis=-1) - both
-    statistic = (alternate * (2 * below + both + 1)).sum(axis=-1) - m * (m + 1) - n * m  # twice U - nm/2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = n * m / 12 * (total + 1 - ties / (total * (total - 1)))
-        z = statistic / 2 / np.sqrt(variance)
-    return np.where((n > 0) & (m > 0) & (variance > 0), z, np.nan)
+    out = np.empty(reference.shape[:2])
+    kernel.rank_sums(len(out), np.ascontiguousarray(reference), np.ascontiguousarray(alternate), out)
+    return out
 
 
 RANKS = ("BaseQRankSum", "MQRankSum", "ReadPosRankSum")
@@ -126,27 +83,31 @@ def rank_numbers(names: Sequence[str], values: Sequence[float]) -> dict[str, obj
     return {name: round(float(value), 3) for name, value in zip(names, values, strict=True) if not math.isnan(value)}
 
 
-def histograms(values: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts int64[2, k, 64] of the values 0-63 by group (0 or 1) and row of ``values`` int64[k, n]; larger: as 63."""
-    rows = np.arange(len(values))[:, None]
-    index = (group * len(values) + rows) * 64 + np.minimum(values, 63)
-    return np.bincount(index.ravel(), minlength=2 * len(values) * 64).reshape(2, len(values), 64)
-
-
 def total_strands(strands: Sequence[Counts]) -> Counts:
     """Fragments of several alleles by strand."""
     return sum(forward for forward, _ in strands), sum(reverse for _, reverse in strands)
 
 
-def strand_numbers(strands: Sequence[Counts]) -> dict[str, object]:
-    """FS, SOR and SAO of all alternates together, and of each where there are several."""
-    reference, alternate = strands[0], total_strands(strands[1:])
+def strand_numbers(calls: Sequence[Sequence[Counts]]) -> list[dict[str, object]]:
+    """For each call, given as its alleles' fragments by strand: FS, SOR and SAO of all alternates together, and of each
+    where there are several."""
+    rows: list[tuple[int, ...]] = []
+    for strands in calls:
+        rows.append((*strands[0], *total_strands(strands[1:])))
+        if len(strands) > 2:
+            rows += [(*strands[0], *each) for each in strands[1:]]
+    table = iter(strand_table(rows).tolist())
+    return [numbers_of(next(table), [next(table) for _ in strands[1:] if len(strands) > 2]) for strands in calls]
+
+
+def numbers_of(together: list[float], apart: list[list[float]]) -> dict[str, object]:
+    """One call's strand numbers from its rows of ``strand_table``."""
     numbers: dict[str, object] = {
-        "FS": round(fisher_strand(reference, alternate), 3),
-        "SOR": round(strand_odds_ratio(reference, alternate), 3),
-        "SAO": round(artifact_odds(reference, alternate), 2),
+        "FS": round(together[0], 3),
+        "SOR": round(together[1], 3),
+        "SAO": round(together[2], 2),
     }
-    if len(strands) > 2:
-        numbers["AS_FS"] = [round(fisher_strand(reference, each), 3) for each in strands[1:]]
-        numbers["AS_SOR"] = [round(strand_odds_ratio(reference, each), 3) for each in strands[1:]]
+    if apart:
+        numbers["AS_FS"] = [round(each[0], 3) for each in apart]
+        numbers["AS_SOR"] = [round(each[1], 3) for each in apart]
     return numbers

@@ -163,7 +163,7 @@ def apart(calls: list[tuple[int, Call]], settings: Calibration) -> Iterator[Call
 
 
 def artifact_threshold(odds: list[float], settings: Calibration) -> float:
-    """Above which odds (``annotations.artifact_odds``) a heterozygous SNV of this sample is rather a systematic error.
+    """SAO (``annotations.strand_table``) above which a heterozygous SNV of this sample is rather a systematic error.
 
     The sites that surely are systematic errors, over those that surely are not, say how frequent the former are.
     """

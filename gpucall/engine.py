@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import __version__, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
-from .annotations import artifact_odds
+from .annotations import strand_table
 from .backend import Backend, select
 from .config import Settings
 from .errors import EmptyInput, UsageError
@@ -233,7 +233,7 @@ class Run:
             *genotype.call_windows(reads, weighed, settings),
         ]
         calls.sort(key=in_order)
-        return Decided(weighed, [filters.annotate(call, self.settings.filtering) for call in calls])
+        return Decided(weighed, filters.annotate(calls, self.settings.filtering))
 
     def _passes_again(self, reads: pileup.TileReads, marked: list[Call]) -> Iterator[Pass]:
         """A pass without the reads of the third haplotype over each stretch around its sites."""
@@ -259,12 +259,9 @@ class Run:
         self.gaps = fit.gap_costs(batcher)
         sites = [site for batch in fit.held for tile in batch.tiles for site in self._first_calls(fit, batch, tile)]
         self.usual_depth = fit.usual_depth()
-        odds = [
-            artifact_odds(call.strands[0], call.strands[1])
-            for call in calibration.apart(sites, settings.calibration)
-            if 0 in call.genotype
-        ]
-        threshold = calibration.artifact_threshold(odds, settings.calibration)
+        alone = [call for call in calibration.apart(sites, settings.calibration) if 0 in call.genotype]
+        odds = strand_table([(*call.strands[0], *call.strands[1]) for call in alone])[:, 2]
+        threshold = calibration.artifact_threshold(odds.tolist(), settings.calibration)
         log.info("systematic errors of one strand: sites above odds of %s phred are filtered", threshold)
         self.settings = replace(settings, filtering=replace(settings.filtering, max_artifact=threshold))
         return fit.again()

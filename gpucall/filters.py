@@ -20,18 +20,25 @@ DESCRIPTIONS = {
 }
 
 
-def annotate(call: Call, settings: Filtering) -> Call:
-    """Fill ``call.info`` and ``call.filters``."""
-    supporting = sum(call.counts)
-    numbers: dict[str, object] = {"DP": call.depth, "AB": round(sum(call.counts[1:]) / max(supporting, 1), 3)}
-    numbers |= strand_numbers(call.strands)
+def annotate(calls: list[Call], settings: Filtering) -> list[Call]:
+    """Fill ``info`` and ``filters`` of some calls; the calls."""
+    for call, strands in zip(calls, strand_numbers([call.strands for call in calls]), strict=True):
+        call.info = numbers(call, strands) | call.info
+        call.filters = list(reasons(call, settings))
+    return calls
+
+
+def numbers(call: Call, strands: dict[str, object]) -> dict[str, object]:
+    """The annotations of a call, with those of its strands."""
+    counts = call.counts
+    supporting = max(sum(counts), 1)
+    numbers: dict[str, object] = {"DP": call.depth, "AB": round(sum(counts[1:]) / supporting, 3)}
+    numbers |= strands
     numbers["MQ"] = round(call.mapq, 2)
-    numbers["QD"] = round(call.qual / max(supporting, 1), 2)
+    numbers["QD"] = round(call.qual / supporting, 2)
     if len(call.alts) > 1:
-        numbers["AS_QD"] = [round(call.qual / max(call.counts[0] + count, 1), 2) for count in call.counts[1:]]
-    call.info = {**numbers, **call.info}
-    call.filters = list(reasons(call, settings))
-    return call
+        numbers["AS_QD"] = [round(call.qual / max(counts[0] + count, 1), 2) for count in counts[1:]]
+    return numbers
 
 
 class Check(NamedTuple):
@@ -53,7 +60,8 @@ class Check(NamedTuple):
 
 def checks(call: Call, settings: Filtering) -> list[Check]:
     """All filters that look at one call alone, in the order of the FILTER column."""
-    alternate, supporting = sum(call.counts[1:]), sum(call.counts)
+    counts = call.counts
+    alternate, supporting = sum(counts[1:]), sum(counts)
     odds, share = float(str(call.info["SAO"])), alternate * 1000 / max(supporting, 1)
     return [
         Check("LowQual", "QUAL", call.qual, True, lowest_qual(call, settings)),

@@ -12,12 +12,13 @@ from operator import or_
 import numpy as np
 from numpy.typing import NDArray
 
-from .annotations import RANKS, histograms, rank_numbers, rank_sums
+from .annotations import RANKS, rank_numbers, rank_sums
 from .candidates import Allele
 from .config import Genotyping
 from .haplotypes import Members, Scored
+from .kernels import annotate as kernel
 from .kernels.pileup import Sites
-from .kernels.records import READ1, REVERSE
+from .kernels.records import READ1
 from .kernels.tables import SCALE, log_sum_table
 from .pileup import TileReads
 
@@ -157,8 +158,10 @@ def snv_ranks(
     shown = np.array([[base in genotype for base in range(4)] for genotype in genotypes])[best]
     rows = np.arange(len(best))
     shown[rows, reference] = False
-    counts = sites.ranks.astype(np.int64)
-    return rank_sums(counts[rows, reference], (counts * shown[:, :, None, None]).sum(axis=1))
+    out = np.empty((len(best), len(RANKS)))
+    both = np.empty((2, 1, len(RANKS), kernel.VALUES), dtype=np.int64)
+    kernel.base_rank_sums(len(best), sites.ranks, reference, shown.astype(np.int64), both, out)
+    return out
 
 
 def snv_call(
@@ -402,8 +405,6 @@ def site_call(
     position, ref, alts = record_alleles(reads, alleles)
     support = allele_support(reads, states, weighed.rows, weighed.costs, len(priors) + 1, position)
     lowest = min(likelihoods)
-    host = reads.batch.records
-    covering = (host.pos[weighed.rows] <= position) & (host.end[weighed.rows] > position)
     call = Call(
         position=position,
         ref=ref,
@@ -415,7 +416,7 @@ def site_call(
         gq=int(min(others) - posterior[best]) // SCALE,
         mapq=support.mapq,
         edge=-1.0,
-        depth=int(covering.sum()),
+        depth=support.covering,
         info={**support.ranks, "HAPCOUNT": supported_haplotypes(weighed.costs)},
     )
     return call, states
@@ -454,40 +455,39 @@ CLEAR = 3 * SCALE  # a fragment supports an allele if the next best fits worse b
 
 @dataclass
 class Support:
-    """Fragments that clearly support each allele, by strand, and what they look like."""
+    """Fragments that clearly support each allele, by strand, and what they look like; fragments over the position."""
 
     strands: list[tuple[int, int]]
     mapq: float
     ranks: dict[str, object]
+    covering: int
 
 
 def allele_of_fragments(states: list[int], costs: NDArray[np.int32], alleles: int) -> NDArray[np.int64]:
     """The allele whose haplotypes each fragment fits best, -1 where that is not clear."""
-    best = np.full((alleles, len(costs)), 1 << 28, dtype=np.int64)
-    for h, state in enumerate(states):
-        np.minimum(best[state], costs[:, h], out=best[state])
-    ordered = np.sort(best, axis=0)
-    return np.where(ordered[1] - ordered[0] >= CLEAR, best.argmin(axis=0), -1)
+    out = np.empty(len(costs), dtype=np.int64)
+    best = np.empty(alleles, dtype=np.int64)
+    kernel.clear_alleles(len(costs), np.array(states, dtype=np.int64), costs, CLEAR, best, out)
+    return out
 
 
 def allele_support(
     reads: TileReads, states: list[int], rows: NDArray[np.int32], costs: NDArray[np.int32], alleles: int, position: int
 ) -> Support:
     """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
-    choice = allele_of_fragments(states, costs, alleles)
     host = reads.batch.records
-    by_strand = 2 * choice + (host.flag[rows] & REVERSE > 0)
-    strands = np.bincount(by_strand + 2, minlength=2 * alleles + 2)[2:].reshape(-1, 2).tolist()
-    mapq = host.mapq[rows].astype(np.int64)
-    edge = np.maximum(np.minimum(position - host.pos[rows], host.end[rows] - 1 - position), 0) >> 1
-    values = np.stack([mapq, edge])[:, choice >= 0]
-    reference, alternates = histograms(values, np.minimum(choice, 1)[choice >= 0])
-    ranks = rank_numbers(RANKS[1:], rank_sums(reference, alternates).tolist())
-    alternate = mapq[choice > 0].astype(np.float64)
+    choice = allele_of_fragments(states, costs, alleles)
+    strands = np.zeros((alleles, 2), dtype=np.int64)
+    histograms = np.zeros((2, 1, len(RANKS) - 1, kernel.VALUES), dtype=np.int64)
+    sums = np.zeros(3, dtype=np.int64)
+    columns = (rows, host.flag, host.mapq, host.pos, host.end)
+    kernel.support(len(rows), choice, *columns, int(position), strands, histograms, sums)
+    alternates, squares, covering = sums.tolist()
     return Support(
-        [(forward, reverse) for forward, reverse in strands],
-        float(np.sqrt((alternate**2).mean())) if len(alternate) else 0.0,
-        ranks,
+        [(forward, reverse) for forward, reverse in strands.tolist()],
+        math.sqrt(squares / alternates) if alternates else 0.0,
+        rank_numbers(RANKS[1:], rank_sums(*histograms)[0].tolist()),
+        covering,
     )
 
 

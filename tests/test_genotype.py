@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from gpucall import genotype
-from gpucall.annotations import histograms
 from gpucall.config import Genotyping
 from gpucall.haplotypes import Scored
 from gpucall.kernels.tables import SCALE
@@ -82,18 +81,3 @@ def test_the_allele_of_a_fragment(costs: list[int], states: list[int], expected:
     alleles = max(2, max(states) + 1)
     found = genotype.allele_of_fragments(states, np.array([costs], dtype=np.int32), alleles)
     assert found.tolist() == [expected]
-
-
-def test_histograms_by_group() -> None:
-    values = np.array([[60, 60, 3, 99], [0, 1, 1, 63]])
-    counts = histograms(values, np.array([0, 0, 1, 1]))
-    found = {tuple(at): int(counts[tuple(at)]) for at in np.argwhere(counts).tolist()}
-    assert found == {
-        (0, 0, 60): 2,
-        (0, 1, 0): 1,
-        (0, 1, 1): 1,
-        (1, 0, 3): 1,
-        (1, 0, 63): 1,
-        (1, 1, 1): 1,
-        (1, 1, 63): 1,
-    }

@@ -70,7 +70,7 @@ def test_records_of_one_copy(sites: Given, windows: Given) -> None:
     assert any(not call.is_snv for call in calls)
     assert any(call.is_snv for call in calls)
     for call in calls:
-        fields = record("chrX", annotate(call, Settings().filtering)).rstrip("\n").split("\t")
+        fields = record("chrX", annotate([call], Settings().filtering)[0]).rstrip("\n").split("\t")
         sample = dict(zip(fields[8].split(":"), fields[9].split(":"), strict=True))
         alleles = 1 + len(call.alts)
         assert sample["GT"] == str(call.genotype[0]) != "0"
@@ -82,7 +82,7 @@ def test_records_of_one_copy(sites: Given, windows: Given) -> None:
 
 def test_two_copies_that_differ_are_no_haploid_variant(sites: Given, windows: Given) -> None:
     """Where half of the fragments show the alternate there is a second copy: the haploid call is filtered."""
-    calls = [annotate(call, Settings().filtering) for call in haploid_calls(sites, windows)]
+    calls = annotate(haploid_calls(sites, windows), Settings().filtering)
     halves = [call for call in calls if 350 <= 1000 * sum(call.counts[1:]) / sum(call.counts) <= 590]
     assert halves
     assert all("AlleleBalance" in call.filters for call in halves)

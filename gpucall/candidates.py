@@ -22,7 +22,8 @@ LETTERS = b"ACGT"
 class Allele(NamedTuple):
     """The bases [position, position + deleted) of the contig (0-based) become ``inserted``.
 
-    A SNV deletes one base and inserts one; an indel does one of both, left-aligned.
+    A SNV deletes one base and inserts one; an indel does one of both, left-aligned, or changes the bases beside a
+    deletion, too.
     """
 
     position: int
@@ -165,14 +166,16 @@ def distinct_indels(reads: TileReads, events: Events) -> tuple[NDArray[np.int64]
 def indel_allele(reads: TileReads, events: Events, event: int, support: int) -> Allele:
     """The allele of an event."""
     length = int(events.length[event])
-    inserted = inserted_bases(reads, events, event) if length > 0 else b""
-    return Allele(reads.origin + int(events.position[event]), max(-length, 0), inserted, support)
+    inserted = inserted_bases(reads, events, event) if events.key[event] else b""
+    return Allele(reads.origin + int(events.position[event]), len(inserted) - length, inserted, support)
 
 
 def inserted_bases(reads: TileReads, events: Events, event: int) -> bytes:
     """The left-aligned inserted bases of an event as ASCII; N for what is not A, C, G, T."""
     host = reads.batch.records
     row, query, length = int(events.row[event]), int(events.query[event]), int(events.length[event])
+    if query < 0:
+        return reads.assembled[-query - 1].inserted
     seq = int(host.seq[row])
     indices = query + (np.arange(length) - int(events.rotation[event])) % length
     nibbles = host.raw[seq + (indices >> 1)] >> (4 * (1 - (indices & 1))) & 15
@@ -214,7 +217,9 @@ def make_window(reads: TileReads, group: list[Allele], settings: Candidates, pri
     core_start = min(allele.position for allele in group) - 1
     shifts = [right_shift(reads, allele) for allele in kept]
     core_stop = max(allele.stop + shift for allele, shift in zip(kept, shifts, strict=True))
-    low, high = core_start - settings.flank - reads.origin, core_stop + settings.flank - reads.origin
+    longest = max(abs(len(allele.inserted) - allele.deleted) for allele in kept)
+    flank = settings.clipped_flank if longest >= settings.long else settings.flank
+    low, high = core_start - flank - reads.origin, core_stop + flank - reads.origin
     low = max(low - anchor_distance(reads.bases[: low + settings.anchor][::-1], settings), 0)
     high = min(high + anchor_distance(reads.bases[high - settings.anchor :], settings), len(reads.bases))
     start, stop = low + reads.origin, high + reads.origin

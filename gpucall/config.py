@@ -57,7 +57,17 @@ class Candidates:
     most_alleles: int = 12  # in a window, best supported first
     flank: int = 30  # bp of reference on either side of a window's core
     anchor: int = 16  # bp at a window's ends that must not be a short repeat
+    long: int = 10  # bp an indel gains or loses; from here on reads may be clipped at it, and the flanks are wider
+    clipped_flank: int = 130  # bp of reference on either side of such a window, for the clipped ends to lie on
     longest_anchor: int = 120  # bp that a window grows to find such ends
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """When the clipped end of a read shows an indel that its CIGAR does not."""
+
+    reach: int = 320  # bp within which it must continue; no insertion from a clipped end is longer
+    min_score: int = 6  # matches less four for each mismatch, one more for each doubling of the distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Haplotyping:
     min_reads: int = 2  # that show a combination of alleles
     most_haplotypes: int = 12  # the reference included
     gap_extend: int = 10 * 64  # 1/64 phred for one more repeat unit
-    widest_band: int = 100  # bases
+    widest_band: int = 340  # bases
     band_slack: int = 8  # bases
 
 
@@ -139,6 +149,7 @@ class Settings:
     filters: Filters = field(default_factory=Filters)
     calibration: Calibration = field(default_factory=Calibration)
     candidates: Candidates = field(default_factory=Candidates)
+    assembly: Assembly = field(default_factory=Assembly)
     haplotyping: Haplotyping = field(default_factory=Haplotyping)
     genotyping: Genotyping = field(default_factory=Genotyping)
     paralogs: Paralogs = field(default_factory=Paralogs)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
+from . import __version__, assembly, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
 from .annotations import strand_table
 from .backend import Backend, select
 from .config import Settings
@@ -217,7 +217,7 @@ class Run:
         """The stages over a tile and ``margin`` bp around it, genotypes under each of some ploidies."""
         settings = self.settings
         evidence = pileup.evidence(reads)
-        events = pileup.events(reads, evidence)
+        events = assembly.add_split_ends(reads, pileup.events(reads, evidence), settings.assembly)
         found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, margin)
         sites = pileup.gather_sites(reads, found.snv_positions)
         scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)

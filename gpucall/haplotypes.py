@@ -78,15 +78,16 @@ def score_windows(
         return []
     members = find_members(reads, windows)
     carried = indels_carried(reads, windows, members, events) | snvs_carried(reads, windows, members)
-    carried[~covers_alleles(reads, windows, members)] = 0
-    each = zip(windows, members.split(carried), strict=True)
-    masks = [choose_haplotypes(window, shown.tolist(), settings) for window, shown in each]
+    covered = alleles_covered(reads, windows, members) | carried
+    each = zip(windows, members.split(carried), members.split(covered), strict=True)
+    masks = [choose_haplotypes(window, shown, covers, settings) for window, shown, covers in each]
     return run_pairhmm(reads, windows, masks, members, gaps, settings)
 
 
 def find_members(reads: TileReads, windows: list[Window]) -> Members:
     """Usable reads that touch the windows' cores."""
-    start, stop = np.array([(window.core_start, window.core_stop) for window in windows], dtype=np.int64).T
+    # A read that a deletion clips begins where its core ends.
+    start, stop = np.array([(window.core_start, window.core_stop + 1) for window in windows], dtype=np.int64).T
     low, high = (np.searchsorted(reads.host_rows, bound) for bound in reads.row_range(start, stop))
     window, index = flat_ranges(low, high)
     near, host = Members(reads.host_rows[index], window, high - low), reads.batch.records
@@ -100,13 +101,18 @@ def flat_ranges(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArra
     return owner, np.arange(len(owner)) + (low - np.cumsum(sizes) + sizes)[owner]
 
 
-def covers_alleles(reads: TileReads, windows: list[Window], members: Members) -> NDArray[np.bool_]:
-    """Whether a read covers all alleles of its window and a base on either side."""
-    first = np.array([min(allele.position for allele in window.alleles) for window in windows])[members.window]
-    last = np.array([max(allele.stop for allele in window.alleles) for window in windows])[members.window]
+def alleles_covered(reads: TileReads, windows: list[Window], members: Members) -> NDArray[np.int64]:
+    """Bit mask of the window's alleles that each read covers, with a base on either side."""
     host = reads.batch.records
-    covers: NDArray[np.bool_] = (host.pos[members.rows] < first) & (host.end[members.rows] > last)
-    return covers
+    pos, end = host.pos[members.rows], host.end[members.rows]
+    most = max(len(window.alleles) for window in windows)
+    never = [(1 << 40, 1 << 40)]
+    spans = np.array([[(a.position, a.stop) for a in w.alleles] + never * (most - len(w.alleles)) for w in windows])
+    masks = np.zeros(len(members.rows), dtype=np.int64)
+    for bit in range(most):
+        first, last = spans[:, bit].T[:, members.window]
+        masks |= ((pos < first) & (end > last)).astype(np.int64) << bit
+    return masks
 
 
 def indels_carried(reads: TileReads, windows: list[Window], members: Members, events: Events) -> NDArray[np.int64]:
@@ -177,19 +183,44 @@ def compatible(mask: int, alleles: list[Allele]) -> bool:
     )
 
 
-def choose_haplotypes(window: Window, carried: list[int], settings: Haplotyping) -> list[int]:
-    """The reference, then what reads show together, then single alleles; best supported first, capped.
+def choose_haplotypes(
+    window: Window, shown: NDArray[np.int64], covered: NDArray[np.int64], settings: Haplotyping
+) -> list[int]:
+    """The reference, then what reads show together, then single alleles, then what follows from reads that cover some
+    of the alleles; best supported first, capped.
 
-    ``carried`` are the alleles of each read that covers all of the window's, 0 where it has none.
+    ``shown`` and ``covered`` are bit masks of the alleles, one a read.
     """
-    seen = Counter(mask for mask in carried if mask)
+    n = len(window.alleles)
+    seen = Counter(mask for mask in shown[covered == (1 << n) - 1].tolist() if mask)
     ranked = sorted((mask for mask in seen if seen[mask] >= settings.min_reads), key=lambda m: (-seen[m], m))
-    singles = sorted(range(len(window.alleles)), key=lambda bit: (-window.alleles[bit].support, bit))
+    singles = sorted(range(n), key=lambda bit: (-window.alleles[bit].support, bit))
     masks = [0]
-    for mask in [*ranked, *(1 << bit for bit in singles)]:
+    for mask in [*ranked, *(1 << bit for bit in singles), *linked(window, shown, covered, settings)]:
         if mask not in masks and compatible(mask, window.alleles):
             masks.append(mask)
     return masks[: settings.most_haplotypes]
+
+
+def linked(window: Window, shown: NDArray[np.int64], covered: NDArray[np.int64], settings: Haplotyping) -> list[int]:
+    """Combinations of alleles of which reads show every two neighbours together, best first.
+
+    A combination counts as much as its weakest link: the reads that cover two neighbouring alleles and show both, or
+    one of them, or none, as the combination has them.
+    """
+    paths = [(1 << 30, 0), (1 << 30, 1)]  # weakest link, mask
+    for bit in range(1, len(window.alleles)):
+        both = covered >> (bit - 1) & 3 == 3
+        links = np.bincount(shown[both] >> (bit - 1) & 3, minlength=4).tolist()  # by (this, the one before)
+        grown = [
+            (min(weakest, links[2 * here + (mask >> (bit - 1) & 1)]), mask | here << bit)
+            for weakest, mask in paths
+            for here in (0, 1)
+            if not here or compatible(mask | 1 << bit, window.alleles)
+        ]
+        paths = sorted((path for path in grown if path[0] >= settings.min_reads), key=lambda path: (-path[0], path[1]))
+        paths = paths[: 2 * settings.most_haplotypes]
+    return [mask for _, mask in paths if mask]
 
 
 def haplotype_bases(reads: TileReads, window: Window, mask: int) -> bytes:

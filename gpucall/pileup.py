@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,14 @@ from .kernels.tables import base_costs
 from .reads import Batch, Tile
 
 
+class Change(NamedTuple):
+    """``deleted`` bases at ``at`` (an index into the tile's stretch) become ``inserted``."""
+
+    at: int
+    deleted: int
+    inserted: bytes
+
+
 @dataclass
 class TileReads:
     """The reads of one tile that count for calling, and the reference under them.
@@ -26,6 +34,7 @@ class TileReads:
     bases      uint8[n] ASCII reference
     reference  the same for kernels
     rows       int32[m] usable rows of the batch, on the backend's side
+    assembled  changes that clipped ends show (``assembly``)
     """
 
     batch: Batch
@@ -38,6 +47,7 @@ class TileReads:
     filters: Filters
     halo: int
     backend: Backend
+    assembled: list[Change] = field(default_factory=list)
 
     @cached_property
     def host_rows(self) -> NDArray[np.int32]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpucall import haplotypes
+from gpucall import candidates, haplotypes
 from gpucall.candidates import Allele, Window
 from gpucall.config import Haplotyping
 from gpucall.haplotypes import Members
@@ -47,24 +47,25 @@ def test_members_are_split_chosen_and_found() -> None:
     assert members([]).index_of(np.array([0]), np.array([-1], dtype=np.int32)).tolist() == [-1]
 
 
-def test_members_are_the_usable_reads_over_the_core(tiles: Given) -> None:
+def test_members_are_the_usable_reads_over_the_core_and_those_that_begin_behind_it(tiles: Given) -> None:
     for reads, windows, *_, scored in tiles:
         host = reads.batch.records
         for window, found in zip(windows, scored, strict=True):
             over = [
                 row
                 for row in np.flatnonzero(reads.batch.usable).tolist()
-                if host.tid[row] == reads.tile.tid and host.pos[row] < window.core_stop
+                if host.tid[row] == reads.tile.tid and host.pos[row] <= window.core_stop
                 if host.end[row] > window.core_start
             ]
             assert found.rows.tolist() == over
 
 
-def carried_by(read: Read, window: Window, reads: Any) -> int:
-    """The window's alleles that the aligner gave a read, read by read."""
+def carried_by(read: Read, window: Window, reads: Any, split: set[Allele]) -> int:
+    """The window's alleles that the aligner gave a read, or that its clipped ends show, read by read."""
     found = {
         (e.position + reads.origin, e.length, e.bases) for e in naive.events([read], ascii_of(reads), reads.origin)
     }
+    found |= {(a.position, len(a.inserted) - a.deleted, a.inserted.decode()) for a in split}
     mask = 0
     for bit, allele in enumerate(window.alleles):
         bases = allele.inserted.decode()
@@ -73,6 +74,14 @@ def carried_by(read: Read, window: Window, reads: Any) -> int:
         else:
             mask |= ((allele.position, len(bases) - allele.deleted, bases) in found) << bit
     return mask
+
+
+def split_alleles(reads: Any, events: Any) -> dict[int, set[Allele]]:
+    """What the clipped ends of each row show (``test_assembly`` looks at that itself)."""
+    found: dict[int, set[Allele]] = {}
+    for event in np.flatnonzero(events.query < 0).tolist():
+        found.setdefault(int(events.row[event]), set()).add(candidates.indel_allele(reads, events, event, 1))
+    return found
 
 
 def ascii_of(reads: Any) -> str:
@@ -87,25 +96,28 @@ def test_reads_carry_what_the_aligner_gave_them(tiles: Given) -> None:
         snvs = haplotypes.snvs_carried(reads, windows, some)
         indels = haplotypes.indels_carried(reads, windows, some, events)
         carried = (snvs | indels).tolist()
+        split = split_alleles(reads, events)
         for row, window, mask in zip(some.rows.tolist(), some.window.tolist(), carried, strict=True):
-            assert mask == carried_by(read_of(reads.batch, row, known), windows[window], reads)
+            assert mask == carried_by(read_of(reads.batch, row, known), windows[window], reads, split.get(row, set()))
         assert not np.any(snvs & indels)
         masks |= set(carried)
     assert len(masks) > 8
 
 
-def test_reads_cover_all_alleles_and_a_base_on_either_side(tiles: Given) -> None:
+def test_reads_cover_alleles_and_a_base_on_either_side(tiles: Given) -> None:
     known = sample_reads()
     covered = []
     for reads, windows, *_ in tiles:
         some = haplotypes.find_members(reads, windows)
-        covers = haplotypes.covers_alleles(reads, windows, some).tolist()
+        covers = haplotypes.alleles_covered(reads, windows, some).tolist()
         for row, window, found in zip(some.rows.tolist(), some.window.tolist(), covers, strict=True):
             read, alleles = read_of(reads.batch, row, known), windows[window].alleles
-            needed = range(alleles[0].position - 1, max(allele.stop for allele in alleles) + 1)
-            assert found == (needed[0] in naive.aligned(read) and needed[-1] in naive.aligned(read))
+            over = naive.aligned(read)
+            ends = [(allele.position - 1, allele.stop) for allele in alleles]
+            assert found == sum(1 << bit for bit, (a, b) in enumerate(ends) if a in over and b in over)
         covered += covers
-    assert 0 < sum(covered) < len(covered)
+    assert 0 < sum(map(bool, covered)) < len(covered)
+    assert len(set(covered)) > 4
 
 
 def test_other_memory_gives_the_same_scores(tiles: Given, tmp_path: Path) -> None:
@@ -120,6 +132,13 @@ def test_other_memory_gives_the_same_scores(tiles: Given, tmp_path: Path) -> Non
 
 SNV, DELETION, INSERTION = Allele(100, 1, b"G", 9), Allele(101, 3, b"", 12), Allele(110, 0, b"TT", 4)
 WINDOW = Window([SNV, DELETION, INSERTION], 99, 120)
+ALL = 7
+
+
+def choose(window: Window, reads: list[tuple[int, int]], settings: Haplotyping | None = None) -> list[int]:
+    """The haplotypes chosen for (alleles shown, alleles covered) of some reads."""
+    shown, covered = np.array(reads, dtype=np.int64).reshape(-1, 2).T
+    return haplotypes.choose_haplotypes(window, shown, covered, settings or Haplotyping())
 
 
 @pytest.mark.parametrize(
@@ -132,17 +151,25 @@ WINDOW = Window([SNV, DELETION, INSERTION], 99, 120)
     ],
 )
 def test_haplotypes_best_first(carried: list[int], expected: list[int]) -> None:
-    assert haplotypes.choose_haplotypes(WINDOW, carried, Haplotyping()) == expected
+    assert choose(WINDOW, [(mask, ALL) for mask in carried]) == expected
 
 
 def test_haplotypes_are_capped_and_the_reference_stays() -> None:
-    chosen = haplotypes.choose_haplotypes(WINDOW, [3, 3, 5, 5], Haplotyping(most_haplotypes=3))
-    assert chosen == [0, 3, 5]
+    reads = [(3, ALL), (3, ALL), (5, ALL), (5, ALL)]
+    assert choose(WINDOW, reads, Haplotyping(most_haplotypes=3)) == [0, 3, 5]
 
 
 def test_alleles_on_the_same_bases_do_not_combine() -> None:
     window = Window([Allele(100, 1, b"G", 9), Allele(100, 2, b"", 12), Allele(101, 1, b"C", 5)], 99, 120)
-    assert haplotypes.choose_haplotypes(window, [3, 3, 6, 6, 5, 5, 7, 7], Haplotyping()) == [0, 5, 2, 1, 4]
+    assert choose(window, [(mask, ALL) for mask in (3, 3, 6, 6, 5, 5, 7, 7)]) == [0, 5, 2, 1, 4]
+
+
+def test_reads_over_some_of_the_alleles_are_linked() -> None:
+    """No read covers all three: some show the first two, others the last two."""
+    left, right = [(3, 3)] * 4 + [(0, 3)] * 5, [(6, 6)] * 3 + [(0, 6)] * 5
+    assert choose(WINDOW, left + right) == [0, 2, 1, 4, 7]
+    assert choose(WINDOW, left + [(2, 6)] * 3 + [(4, 6)] * 2) == [0, 2, 1, 4, 3]
+    assert choose(WINDOW, left + right[:1]) == [0, 2, 1, 4]  # one read is no link
 
 
 def test_a_window_without_reads_has_its_single_alleles(tiles: Given) -> None:

@@ -216,7 +216,7 @@ def evidence_row(allele: AlleleEvidence) -> Row:
     """One allele that reads show."""
     conditions = [*map(condition_text, allele.conditions), *([allele.note] if allele.note else [])]
     candidate = "yes" if allele.candidate else "no"
-    return str(allele.position), shorten(allele.change, 24), candidate, "; ".join(conditions)
+    return str(allele.position), shorten(allele.change, 20), candidate, "; ".join(conditions)
 
 
 def option_lines(options: Sequence[Option], always: str = "H0/H0") -> Iterator[str]:

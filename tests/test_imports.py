@@ -27,7 +27,14 @@ FLOORS = {
     "bench": ["gpucall.bench", "gpucall.bench.*"],
     "engine": ["gpucall.engine"],
     "stages": [
-        *("gpucall.backend", "gpucall.tiles", "gpucall.reads", "gpucall.pileup", "gpucall.candidates"),
+        *(
+            "gpucall.backend",
+            "gpucall.tiles",
+            "gpucall.reads",
+            "gpucall.pileup",
+            "gpucall.candidates",
+            "gpucall.assembly",
+        ),
         *("gpucall.haplotypes", "gpucall.likelihoods", "gpucall.genotype", "gpucall.filters", "gpucall.outputs"),
         *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations"),
         *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*", "gpucall.ploidy", "gpucall.ploidy.*"),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 import gpucall
-from gpucall.errors import GpucallError, HostMemoryError, Interrupted, UsageError
+from gpucall.errors import GpucallError, HostMemoryError, Interrupted, QualityFailed, UsageError
 
 if TYPE_CHECKING:
     from gpucall.engine import CallResult
@@ -84,6 +84,20 @@ DeviceOption = Annotated[
     typer.Option(help="auto takes the GPU where one can be used, and says so; cuda never falls back to the CPU."),
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Default: all cores.")]
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Thresholds that judge the sample: ga4gh, gnomad-v3, gnomad-v4, site, or a TOML file.",
+    ),
+]
+FailOnQcOption = Annotated[
+    bool, typer.Option("--fail-on-qc", help="Exit with 30 where a metric fails; all files are written nevertheless.")
+]
+PlatformOption = Annotated[
+    str, typer.Option(help="Sequencing platform, to group samples by. Default: of the read groups.")
+]
+BatchOption = Annotated[str, typer.Option(help="Batch, such as a flow cell, to group samples by.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print what is done, step by step.")]
 
@@ -129,6 +143,10 @@ def call(
     ] = None,
     sex: SexOption = "auto",
     ploidy_regions: PloidyRegionsOption = None,
+    profile: ProfileOption = "ga4gh",
+    fail_on_qc: FailOnQcOption = False,
+    platform: PlatformOption = "",
+    batch: BatchOption = "",
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -143,6 +161,7 @@ def call(
       SAMPLE.metrics.json               GA4GH WGS quality metrics
       SAMPLE.vcfstats.txt               as bcftools stats of the calls
       SAMPLE.sex.json                   sex chromosomes that were found
+      SAMPLE.verdict.json               metrics against thresholds
 
     \b
     Examples:
@@ -157,6 +176,7 @@ def call(
     import gc
 
     from gpucall import progress
+    from gpucall.config import Reporting
 
     _show_log(quiet, verbose)
     gc.set_threshold(100_000)  # records are many small objects without cycles; looking through them costs 6 % of a run
@@ -175,9 +195,12 @@ def call(
             sex=sex,
             ploidy_regions=ploidy_regions,
             progress=report,
+            reporting=Reporting(profile, platform, batch),
         )
     if not quiet:
         typer.echo(_describe(result))
+    if fail_on_qc:
+        _fail_on_qc(result)
 
 
 @app.command(short_help="Simulate a genome with known truth, call it, score it.")
@@ -278,10 +301,24 @@ def _describe(result: CallResult) -> str:
     """The result for a person: what was counted, and where the files are."""
     rows = [("sample", result.sample), ("device", result.device)]
     rows += [(name.replace("_", " "), f"{count:,}") for name, count in result.counts.items()]
+    if result.verdict:
+        rows.append(("quality", result.verdict.summary()))
+        for status in ("fail", "warn"):
+            rows += [(status, each.to_text()) for each in result.verdict.having(status)]
     files = {"vcf": result.vcf, **result.files}
     rows += [(name.replace("_", " "), str(path)) for name, path in files.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _fail_on_qc(result: CallResult) -> None:
+    """Raise where the sample's verdict is fail."""
+    failed = result.verdict.having("fail") if result.verdict else []
+    if failed:
+        raise QualityFailed(
+            f"{result.sample}: quality control failed: {'; '.join(each.to_text() for each in failed)};"
+            f" all outputs were written, {result.files['verdict']} has every metric"
+        )
 
 
 @contextmanager

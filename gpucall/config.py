@@ -142,6 +142,15 @@ class Sexing:
 
 
 @dataclass(frozen=True, slots=True)
+class Reporting:
+    """How a sample is judged, and what it is grouped by; none of it changes a measurement."""
+
+    profile: str = "ga4gh"  # a name in gpucall/qc/profiles, or a TOML file
+    platform: str = ""  # such as NovaSeq X; empty: PM, else PL, of the read groups where they agree (SAM v1, 1.3)
+    batch: str = ""  # such as a flow cell or a run
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 

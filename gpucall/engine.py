@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import __version__, assembly, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
 from .annotations import strand_table
 from .backend import Backend, select
-from .config import Settings
+from .config import Reporting, Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
 from .io.alignments import RecordSource
@@ -34,7 +34,9 @@ from .ploidy import sex as sexing
 from .ploidy.held import HeldRecords, Segment, Written
 from .ploidy.regions import FIXED, OPTIONS, SEXES, Kind, PloidyRegions
 from .ploidy.sex import BinDepth, SexEvidence
+from .qc.verdict import Verdict
 from .reads import Batch, Batcher, Tile
+from .report.sample import SampleReport
 from .tiles import Intervals, parse_regions, read_bed
 
 log = logging.getLogger("gpucall")
@@ -51,6 +53,7 @@ class CallResult:
     files   every output by its kind
     device  what ran the kernels, in words
     counts  reads read, variants written and passed
+    verdict what the profile makes of the sample
     """
 
     sample: str
@@ -58,6 +61,7 @@ class CallResult:
     files: dict[str, Path]
     device: str
     counts: dict[str, int]
+    verdict: Verdict | None = None
 
 
 @dataclass
@@ -322,6 +326,7 @@ def call(
     ploidy_regions: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    reporting: Reporting | None = None,
 ) -> CallResult:
     """Call variants in one sample and measure its quality.
 
@@ -350,6 +355,8 @@ def call(
         (``gpucall.ploidy.regions.read_bed``).
     progress
         called with (done, total, unit).
+    reporting
+        the profile that judges the sample; its platform and batch.
 
     Raises
     ------
@@ -357,6 +364,7 @@ def call(
         one of its children (``gpucall.errors``), where the input, the machine or the options are at fault.
     """
     workers = threads or cores()
+    report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
     settings = fit_memory(settings or Settings(), memory, workers)
     option = parse_sex(sex)
     backend, reason = select(device)
@@ -373,7 +381,7 @@ def call(
         log.info("sample: %s", name)
         run = Run(source, fasta, backend, settings, asked, find_ploidies(source, ploidy_regions, asked))
         folder = stack.enter_context(OutputFolder(Path(out), name))
-        return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option)
+        return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option, report)
 
 
 def parse_sex(text: str) -> str | None:
@@ -481,6 +489,7 @@ def run_sample(
     progress: Progress | None,
     device: str,
     option: str | None,
+    report: SampleReport,
 ) -> CallResult:
     """Stream the sample through the stages and publish the outputs; ``option``: the sex that the user gave."""
     header = run.source.header
@@ -518,8 +527,9 @@ def run_sample(
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     total.fill_gaps(run.reference, run.regions)
     qc.write(total, folder.folder, name)
+    verdict = report.write(folder.folder, name, total.figures(), header, run.source.path)
     files = folder.publish(manifest(run, name, device))
-    return CallResult(name, files["vcf"], files, device, counts)
+    return CallResult(name, files["vcf"], files, device, counts, verdict)
 
 
 def report_sex(sex: sexing.Sex) -> None:

@@ -24,6 +24,7 @@ KINDS = {
     ".metrics.json": "metrics",
     ".vcfstats.txt": "vcfstats",
     ".sex.json": "sex",
+    ".verdict.json": "verdict",
     ".manifest.json": "manifest",
 }
 

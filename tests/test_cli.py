@@ -15,6 +15,7 @@ import pytest
 
 import gpucall
 from gpucall import cli, errors
+from gpucall.config import Reporting
 from tests.conftest import ROOT
 
 HELP_SECONDS = 0.3
@@ -56,6 +57,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
         "sample": None,
         "sex": "auto",
         "ploidy_regions": None,
+        "reporting": Reporting(),
     }
     assert "1,234" in capsys.readouterr().out
 
@@ -64,6 +66,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
     options = (
         "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
         " --sex XY --ploidy-regions p.bed"
+        " --profile site --platform NovaSeq --batch b7"
     )
     assert cli.main(["call", *options.split(), "--quiet", "s.cram", "t.bam"]) == 0
     [(args, kwargs)] = engine_call
@@ -78,6 +81,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "sample": "x",
         "sex": "XY",
         "ploidy_regions": Path("p.bed"),
+        "reporting": Reporting("site", "NovaSeq", "b7"),
     }
 
 

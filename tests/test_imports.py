@@ -38,6 +38,7 @@ FLOORS = {
         *("gpucall.haplotypes", "gpucall.likelihoods", "gpucall.genotype", "gpucall.filters", "gpucall.outputs"),
         *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations"),
         *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*", "gpucall.ploidy", "gpucall.ploidy.*"),
+        *("gpucall.report", "gpucall.report.*"),
     ],
     "kernels": ["gpucall.kernels", "gpucall.kernels.*"],
     "ground": ["gpucall.config", "gpucall.errors", "gpucall.machine"],
@@ -64,7 +65,7 @@ def _module_name(path: Path) -> str:
 
 
 # The folders behind the links are walked by their names inside the package.
-FOLDERS = ("", "io", "qc", "ploidy", "run", "cohort", "explain", "kernels", "bench")
+FOLDERS = ("", "io", "qc", "ploidy", "report", "run", "cohort", "explain", "kernels", "bench")
 SOURCES = {_module_name(path): path for folder in FOLDERS for path in sorted((ROOT / "gpucall" / folder).glob("*.py"))}
 
 

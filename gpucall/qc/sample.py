@@ -14,6 +14,7 @@ from ..kernels.records import Records
 from .bases import BaseYield
 from .coverage import CoverageCounts, is_autosome
 from .depth import Contigs, DepthCounts, write_distribution, write_summary
+from .figures import Figures, call_figures, depth_figures, flag_figures
 from .flags import FlagCounts, write_flagstat
 from .inserts import InsertCounts
 from .metrics import Metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
@@ -195,6 +196,13 @@ class SampleQc:
     def variant_metrics(self) -> Metrics:
         """GA4GH metrics of the calls."""
         return variant_metrics(self.calls.variants.result() if self.has_variants else None)
+
+    def figures(self) -> Figures:
+        """All figures that are counted here (``figures.FIGURES``), by name."""
+        depth = self.depth.result(self.contigs, self.flags.records_per_contig())
+        figures: Figures = {**self.alignment_metrics(), **self.variant_metrics()}
+        figures |= flag_figures(self.flags.result()) | depth_figures(depth)
+        return figures | (call_figures(self.calls.variants.result()) if self.has_variants else {})
 
     def _territory(
         self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None

@@ -155,7 +155,7 @@ def call(
     \b
     Writes into the folder --out:
       SAMPLE.vcf.gz, .tbi               SNVs and indels with genotypes, indexed
-      SAMPLE.flagstat.txt               as samtools flagstat
+      SAMPLE.flagstat.txt, .stats.txt   as samtools flagstat, samtools stats
       SAMPLE.mosdepth.summary.txt,
       SAMPLE.mosdepth.global.dist.txt   as mosdepth
       SAMPLE.metrics.json               GA4GH WGS quality metrics

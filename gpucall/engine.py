@@ -68,11 +68,13 @@ class CallResult:
 class Piece:
     """What one batch adds to the results.
 
+    ordered   what the file's order decides of the quality control
     segments  records, in order, for every number of copies that is possible
     depth     of the autosomes, X and Y, by bin
     snvs      diploid SNVs by kind of stretch and zygosity
     """
 
+    ordered: qc.OrderedPiece
     segments: list[Segment] = field(default_factory=list)
     depth: list[BinDepth] = field(default_factory=list)
     snvs: Counter[tuple[Kind, str]] = field(default_factory=Counter)
@@ -155,8 +157,7 @@ class Run:
 
     def process(self, batch: Batch, quality: qc.SampleQc) -> Piece:
         """Quality control of a batch's new reads and owned positions, and its calls."""
-        quality.add_reads(batch.device, batch.first_new, len(batch.records.pos))
-        piece = Piece()
+        piece = Piece(self.add_reads(batch, quality))
         for tile in batch.tiles:
             contig = self.source.header.names[tile.tid]
             origin, bases = self.stretch(contig, tile)
@@ -168,6 +169,12 @@ class Run:
                 self._add_depth(piece, contig, tile, examined)
                 self._add_calls(piece, contig, tile, examined, quality)
         return piece
+
+    def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
+        """Quality control of a batch's new reads; what of it must be put in order."""
+        first, stop = batch.first_new, len(batch.records.pos)
+        gc = self.backend.download(quality.add_reads(batch.device, first, stop))
+        return qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
 
     def _add_depth(self, piece: Piece, contig: str, tile: Tile, examined: Examined) -> None:
         """Add what a tile's depth says of the sample's sex."""
@@ -497,6 +504,7 @@ def run_sample(
     batches = run.calibrate(batcher)
     writer = VcfWriter(folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering)
     accumulators: list[qc.SampleQc] = []
+    ordered = qc.OrderedQc()
     counts = {"reads": 0, "variants": 0, "passed": 0}
     evidence = run.sex_evidence()
 
@@ -510,6 +518,7 @@ def run_sample(
         for piece in process_all(run, batches, accumulators, workers, pool):
             held.add(piece.segments)
             evidence.add(piece.depth, piece.snvs)
+            ordered.add(piece.ordered)
             if progress is not None:
                 progress(run.source.bytes_read, run.source.size, "B")
         check_not_empty(run, batcher)
@@ -526,7 +535,7 @@ def run_sample(
     total = qc.SampleQc.merged(accumulators, header.contigs())
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     total.fill_gaps(run.reference, run.regions)
-    qc.write(total, folder.folder, name)
+    qc.write(total, folder.folder, name, ordered)
     verdict = report.write(folder.folder, name, total.figures(), header, run.source.path)
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts, verdict)

@@ -19,6 +19,7 @@ KINDS = {
     ".vcf.gz.tbi": "index",
     ".vcf.gz.csi": "index",
     ".flagstat.txt": "flagstat",
+    ".stats.txt": "stats",
     ".mosdepth.summary.txt": "mosdepth_summary",
     ".mosdepth.global.dist.txt": "mosdepth_global_dist",
     ".metrics.json": "metrics",

@@ -1,7 +1,8 @@
 """depth: how many reads cover each position of one owned range, counted by differences where whole stretches count.
 
-Two depths with two rules. ``cover`` is mosdepth's: every aligned base, overlapping mates once. ``solid`` is that of
-Picard's CollectWgsMetrics: bases of good quality in well mapped pairs, a read name once a position.
+Three depths with three rules. ``cover`` counts two at once: mosdepth's, every aligned base, overlapping mates once; and
+samtools stats', every aligned base of every record but secondary ones. ``solid`` is that of Picard's CollectWgsMetrics:
+bases of good quality in well mapped pairs, a read name once a position.
 
 Every kernel works on row ``first + k`` for item ``k``; rows of other contigs and outside of the range add nothing.
 """
@@ -83,7 +84,7 @@ def walk_start(records: Any, a: Any, b: Any) -> Any:
     return zero, np.int64(records.pos[a]), zero, zero, np.int64(records.pos[b]), zero
 
 
-# -- cover: mosdepth's depth -------------------------------------------------------------------------------------------
+# -- cover: the depths of mosdepth and samtools stats ------------------------------------------------------------------
 
 
 @shared
@@ -96,14 +97,19 @@ def mark(steps: Any, start: Any, stop: Any, low: Any, high: Any, value: Any) -> 
 
 
 @shared
-def mark_blocks(i: Any, records: Any, start: Any, stop: Any, steps: Any) -> None:
-    """Add 1 where row ``i`` has aligned bases."""
+def mark_blocks(
+    i: Any, records: Any, start: Any, stop: Any, once: Any, every: Any, steps: Any, stats_steps: Any
+) -> None:
+    """Add ``once`` to ``steps`` and ``every`` to ``stats_steps`` (0 or 1) where row ``i`` has aligned bases."""
     at = np.int64(records.pos[i])
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)
         following = at + (word >> 4) * consumes_reference(word & 15)
         if is_aligned(word & 15):
-            mark(steps, start, stop, at, following, 1)
+            if once:
+                mark(steps, start, stop, at, following, 1)
+            if every:
+                mark(stats_steps, start, stop, at, following, 1)
         at = following
 
 
@@ -136,28 +142,34 @@ def unmark_shared(i: Any, mate: Any, records: Any, start: Any, stop: Any, steps:
 
 
 @shared
-def cover(i: Any, records: Any, tid: Any, start: Any, stop: Any, steps: Any) -> None:
-    """Add row ``i`` to the differences of depth, int32[stop - start + 1]."""
-    if records.tid[i] != tid or records.flag[i] & UNCOUNTED:
+def cover(i: Any, records: Any, tid: Any, start: Any, stop: Any, steps: Any, stats_steps: Any) -> None:
+    """Add row ``i`` to the differences of two depths, int32[stop - start + 1]: mosdepth's and samtools stats'."""
+    flag = records.flag[i]
+    if records.tid[i] != tid or flag & (UNMAPPED | SECONDARY):
         return
+    once = not flag & UNCOUNTED
     if overlaps(i, records, tid, start, stop):
-        mark_blocks(i, records, start, stop, steps)
+        mark_blocks(i, records, start, stop, once, records.l_seq[i] > 0, steps, stats_steps)
     mate = counted_before(i, records)
     if mate >= 0:
         unmark_shared(i, mate, records, start, stop, steps)
 
 
 @cpu_loop
-def cover_cpu(n: int, records: Records, first: int, tid: int, start: int, stop: int, steps: Any) -> None:
+def cover_cpu(
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, steps: Any, stats_steps: Any
+) -> None:
     for k in range(n):
-        cover(first + k, records, tid, start, stop, steps)
+        cover(first + k, records, tid, start, stop, steps, stats_steps)
 
 
 @cuda_loop
-def cover_cuda(n: int, records: Records, first: int, tid: int, start: int, stop: int, steps: Any) -> None:
+def cover_cuda(
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, steps: Any, stats_steps: Any
+) -> None:
     k = cuda.grid(1)
     if k < n:
-        cover(first + k, records, tid, start, stop, steps)
+        cover(first + k, records, tid, start, stop, steps, stats_steps)
 
 
 # -- solid: the depth of CollectWgsMetrics -----------------------------------------------------------------------------

@@ -30,7 +30,6 @@ SAM_FLAGS = 0xFFF
 
 LARGEST_INSERT = 8000  # bp; samtools stats counts longer ones here (its option -i)
 INWARD, OUTWARD, OTHER_WAY = range(3)
-Q30 = 30  # phred
 
 
 @shared
@@ -80,13 +79,17 @@ def orientation(i: Any, records: Any) -> Any:
 
 @shared
 def count_insert(i: Any, records: Any, inserts: Any) -> None:
-    """Add the template length of row ``i``, one of a mapped pair's primary reads, to int64[3, LARGEST_INSERT + 1]."""
+    """Add the template length of row ``i``, one of a mapped pair's primary reads, to int64[2, 3, LARGEST_INSERT + 1].
+
+    The first axis: 1 where it failed the vendor's filter.
+    """
     flag = records.flag[i]
-    if flag & (UNMAPPED | MATE_UNMAPPED | SECONDARY | SUPPLEMENTARY | QC_FAIL) or not flag & PAIRED:
+    if flag & (UNMAPPED | MATE_UNMAPPED | SECONDARY | SUPPLEMENTARY) or not flag & PAIRED:
         return
+    failed = np.int64((flag & QC_FAIL) != 0)
     size = abs(np.int64(records.tlen[i]))
     if records.l_seq[i] > 0 and (size > 0 or records.tid[i] == records.mate_tid[i]):
-        atomic_add(inserts, (orientation(i, records), min(size, LARGEST_INSERT)), 1)
+        atomic_add(inserts, (failed, orientation(i, records), min(size, LARGEST_INSERT)), 1)
 
 
 @cpu_loop
@@ -106,28 +109,3 @@ def inserts_cuda(n: int, records: Records, first: int, inserts: Any) -> None:
 def is_quality(value: Any, floor: Any) -> Any:
     """1 where a base quality byte is ``floor`` or more; 128 and up is none (0xff: not stored)."""
     return np.int32(value >= np.uint8(floor)) & np.int32(value < np.uint8(128))
-
-
-@shared
-def count_yield(i: Any, records: Any, total: Any) -> None:
-    """Add the bases of row ``i`` with quality 30 or more, if it is a primary read that passed the vendor's filter."""
-    if records.flag[i] & (SECONDARY | SUPPLEMENTARY | QC_FAIL):
-        return
-    start = records.qual[i]
-    bases = np.int32(0)
-    for k in range(start, start + records.l_seq[i]):
-        bases = np.int32(bases + is_quality(records.raw[np.uint64(k)], Q30))  # an unsigned index keeps this vectorised
-    atomic_add(total, 0, bases)
-
-
-@cpu_loop
-def yield_cpu(n: int, records: Records, first: int, total: Any) -> None:
-    for k in range(n):
-        count_yield(first + k, records, total)
-
-
-@cuda_loop
-def yield_cuda(n: int, records: Records, first: int, total: Any) -> None:
-    k = cuda.grid(1)
-    if k < n:
-        count_yield(first + k, records, total)

@@ -24,7 +24,7 @@ from gpucall.backend import CpuBackend, loop, map_arrays
 GARBAGE = 0xA5
 # What the engine uses of CuPy, checked against version 14. Look there before adding to these.
 METHODS = {"astype", "max", "ravel", "sum"}
-FUNCTIONS = {"argsort", "cumsum", "flatnonzero", "nonzero", "zeros"}
+FUNCTIONS = {"argsort", "bincount", "cumsum", "flatnonzero", "nonzero", "zeros"}
 
 
 class DeviceArray(NDArrayOperatorsMixin):

@@ -14,7 +14,7 @@ from gpucall.qc import write
 
 from . import golden_qc
 from .fixtures import write_bam
-from .qc_reads import CONTIGS, Genome, odd_reads, stream
+from .qc_reads import CONTIGS, Genome, odd_reads, stream_ordered
 
 
 def main(folder: Path) -> None:
@@ -22,10 +22,10 @@ def main(folder: Path) -> None:
     genome = {name: bases.upper() for name, bases in golden_qc.genome().items()}
     path = write_bam(folder / "reads.bam", odd_reads(3, pairs=60), CONTIGS, index=None)
     for device in ("cpu", "cuda"):
-        qc = stream(path, genome, Batching(batch_bytes=8000, tile_span=300), select(device)[0])
+        qc, ordered = stream_ordered(path, genome, Batching(batch_bytes=8000, tile_span=300), select(device)[0])
         qc.fill_gaps(Genome(genome))
         (folder / device).mkdir()
-        write(qc, folder / device, "sample")
+        write(qc, folder / device, "sample", ordered)
         (folder / device / "coverage.txt").write_text(" ".join(map(str, qc.coverage.counts.tolist())))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from gpucall.backend import Backend, CpuBackend
 from gpucall.config import Batching, Filters
 from gpucall.io.alignments import open_alignments
-from gpucall.qc import SampleQc
+from gpucall.qc import OrderedPiece, OrderedQc, SampleQc, gc_reads
 from gpucall.reads import Batcher
 
 from .fixtures import (
@@ -129,30 +130,43 @@ def odd_reads(seed: int, pairs: int = 150) -> list[Read]:
     return in_file_order(drawn + [draw_single(number, chance) for number in range(pairs // 10)])
 
 
-def stream(
+def stream_ordered(
     path: Path,
     genome: Mapping[str, str] | None = None,
     batching: Batching | None = None,
     backend: Backend | None = None,
     workers: int = 1,
-) -> SampleQc:
+) -> tuple[SampleQc, OrderedQc]:
     """The quality control of a BAM; with a genome also its coverage. Batches go to ``workers`` accumulators in turn."""
     backend = backend or CpuBackend()
+    ordered = OrderedQc()
     with closing(open_alignments(str(path), "")) as source:
         contigs = source.header.contigs()
         qualities = [SampleQc(contigs, backend) for _ in range(workers)]
         for number, batch in enumerate(Batcher(source, backend, batching or Batching(), Filters())):
             qc = qualities[number % workers]
-            qc.add_reads(batch.device, batch.first_new, len(batch.records.pos))
+            first, stop = batch.first_new, len(batch.records.pos)
+            gc = backend.download(qc.add_reads(batch.device, first, stop))
+            ordered.add(OrderedPiece(gc_reads(batch.records, first, stop, gc)))
             for tile in batch.tiles:
                 bases = as_bytes(genome[contigs[tile.tid][0]])[tile.start : tile.stop] if genome else None
                 qc.add_depth(batch.device, bases, tile.tid, tile.start, tile.stop, (tile.row, tile.row_stop))
-    return SampleQc.merged(qualities, contigs)
+    return SampleQc.merged(qualities, contigs), ordered
+
+
+def stream(path: Path, *options: Any, **named: Any) -> SampleQc:
+    """The first of ``stream_ordered``."""
+    return stream_ordered(path, *options, **named)[0]
 
 
 def stream_reads(folder: Path, reads: Sequence[Read], genome: Mapping[str, str] | None = None) -> SampleQc:
     """The quality control of some reads."""
-    return stream(write_bam(folder / "reads.bam", reads, CONTIGS, index=None), genome)
+    return stream(write_reads(folder, reads), genome)
+
+
+def write_reads(folder: Path, reads: Sequence[Read]) -> Path:
+    """Some reads as a BAM without an index."""
+    return write_bam(folder / "reads.bam", reads, CONTIGS, index=None)
 
 
 def as_bytes(text: str) -> NDArray[np.uint8]:

@@ -15,6 +15,6 @@ def test_simulator_equals_cpu(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     files = sorted(path.name for path in (tmp_path / "cpu").iterdir())
-    assert len(files) == 5
+    assert len(files) == 6
     for name in files:
         assert (tmp_path / "cuda" / name).read_bytes() == (tmp_path / "cpu" / name).read_bytes(), name

@@ -13,7 +13,7 @@ from gpucall.qc.metrics import coverage_metrics, read_metrics, rounded, variant_
 
 from . import golden_qc
 from .fixtures import Read, write_bam
-from .qc_reads import CONTIGS, Genome, odd_reads, stream, stream_reads
+from .qc_reads import CONTIGS, Genome, odd_reads, stream_ordered, stream_reads
 from .test_qc_variants import Call
 
 GENOME = {name: bases.upper() for name, bases in golden_qc.genome().items()}
@@ -67,6 +67,7 @@ def test_every_file_is_written_beside_the_others(tmp_path: Path) -> None:
         "sample.metrics.json",
         "sample.mosdepth.global.dist.txt",
         "sample.mosdepth.summary.txt",
+        "sample.stats.txt",
         "sample.vcfstats.txt",
     ]
     assert all(path.is_file() for path in files.values())
@@ -95,8 +96,10 @@ def test_merging_workers_equals_one_worker(tmp_path: Path) -> None:
     one, three = tmp_path / "one", tmp_path / "three"
     one.mkdir()
     three.mkdir()
-    alone = write(stream(path, GENOME), one, "s")
-    together = write(stream(path, GENOME, Batching(batch_bytes=5000, tile_span=97), workers=3), three, "s")
+    qc, ordered = stream_ordered(path, GENOME)
+    alone = write(qc, one, "s", ordered)
+    qc, ordered = stream_ordered(path, GENOME, Batching(batch_bytes=5000, tile_span=97), workers=3)
+    together = write(qc, three, "s", ordered)
     assert all(alone[kind].read_bytes() == together[kind].read_bytes() for kind in alone)
 
 

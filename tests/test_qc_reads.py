@@ -49,7 +49,7 @@ def test_inserts_equal_naive(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_yield_equals_naive(tmp_path: Path, seed: int) -> None:
     reads = odd_reads(seed)
-    assert stream_reads(tmp_path, reads).bases.result() == naive.q30_bases(reads)
+    assert stream_reads(tmp_path, reads).reads.result().yielded(30) == naive.q30_bases(reads)
 
 
 def test_every_flag_is_counted_as_naive_does(tmp_path: Path) -> None:
@@ -77,12 +77,12 @@ def test_percentages_are_single_precision(part: int, whole: int, text: str) -> N
 
 def test_missing_qualities_are_not_good_bases(tmp_path: Path) -> None:
     reads = [Read("stored", 10, "4M", "ACGT", qual=[29, 30, 31, 93]), Read("absent", 20, "4M", "ACGT", qual=255)]
-    assert stream_reads(tmp_path, reads).bases.result() == 3
+    assert stream_reads(tmp_path, reads).reads.result().yielded(30) == 3
 
 
 def test_long_reads_are_counted_whole(tmp_path: Path) -> None:
     reads = [Read("long", 0, "700M", "A" * 700, qual=[40, 10] * 350)]
-    assert stream_reads(tmp_path, reads).bases.result() == 350
+    assert stream_reads(tmp_path, reads).reads.result().yielded(30) == 350
 
 
 def test_inserts_above_the_largest_count_as_the_largest() -> None:
@@ -148,4 +148,4 @@ YIELDS = {
 
 @pytest.mark.parametrize("name", YIELDS)
 def test_yield_equals_picard(shared_data: Path, name: str) -> None:
-    assert stream(shared_data / "real" / f"{name}.bam").bases.result() == YIELDS[name]
+    assert stream(shared_data / "real" / f"{name}.bam").reads.result().yielded(30) == YIELDS[name]

@@ -29,7 +29,7 @@ from .device_like import SeparateMemory, Shuffled
 from .kernel_inputs import DEVICES
 
 Outputs = dict[str, bytes]
-QC_FILES = ("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics", "sex", "vcfstats")
+QC_FILES = ("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics", "sex", "vcfstats", "stats")
 
 # Thinning and calibration that end inside the sample, so that where they end must not depend on batches.
 SETTINGS = {

@@ -5,6 +5,7 @@ Each family has ``add``, ``merge`` and ``result``; ``SampleQc`` holds them all, 
 
 from __future__ import annotations
 
+from .ordered import OrderedPiece, OrderedQc, gc_reads
 from .sample import SampleQc, write
 
-__all__ = ["SampleQc", "write"]
+__all__ = ["OrderedPiece", "OrderedQc", "SampleQc", "gc_reads", "write"]

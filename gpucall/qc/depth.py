@@ -27,11 +27,12 @@ class ContigDepth(NamedTuple):
 
 
 class DepthCounts:
-    """Histogram of depth for each contig over the owned ranges."""
+    """Histogram of depth for each contig over the owned ranges, and one of samtools stats' depth over all contigs."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.counts: dict[int, Any] = {}
+        self._stats: Any = backend.xp.zeros(64, dtype=np.int64)
 
     def add(self, records: Records, tid: int, start: int, stop: int, rows: tuple[int, int]) -> None:
         """Count positions [start, stop) of contig ``tid`` from rows [rows[0], rows[1]).
@@ -39,16 +40,29 @@ class DepthCounts:
         They hold every read that reaches into the range, and the mates that those overlap.
         """
         xp = self._backend.xp
-        steps = xp.zeros(stop - start + 1, dtype=np.int32)
-        self._backend.launch("depth.cover", rows[1] - rows[0], records, rows[0], tid, start, stop, steps)
+        steps, stats_steps = (xp.zeros(stop - start + 1, dtype=np.int32) for _ in range(2))
+        self._backend.launch("depth.cover", rows[1] - rows[0], records, rows[0], tid, start, stop, steps, stats_steps)
         depth = xp.cumsum(steps[:-1], dtype=np.int32)
         counts = self._at_least(tid, max(int(depth.max()), 0) + 1)
         self._backend.launch("depth.histogram", stop - start, depth, counts)
+        depth = xp.cumsum(stats_steps[:-1], dtype=np.int32)
+        self._stats = self._grown(self._stats, int(depth.max()) + 1)
+        self._backend.launch("depth.histogram", stop - start, depth, self._stats)
 
     def merge(self, other: DepthCounts) -> None:
         """Add what another worker counted."""
         for tid, counts in other.counts.items():
             self._at_least(tid, len(counts))[: len(counts)] += counts
+        self._stats = self._grown(self._stats, len(other._stats))
+        self._stats[: len(other._stats)] += other._stats
+
+    def stats_histogram(self) -> NDArray[np.int64]:
+        """Positions by the depth that samtools stats counts: duplicates, failed reads and both mates too, int64[n].
+
+        Positions without a read may be absent from the first element.
+        """
+        counts: NDArray[np.int64] = self._backend.download(self._stats)
+        return counts
 
     def result(self, contigs: Contigs, records_per_contig: NDArray[np.int64]) -> list[ContigDepth]:
         """Every contig that any record was placed on, in order; positions that were never owned have depth 0."""
@@ -62,14 +76,19 @@ class DepthCounts:
 
     def _at_least(self, tid: int, size: int) -> Any:
         """The contig's histogram, grown to ``size`` bins."""
-        xp = self._backend.xp
         counts = self.counts.get(tid)
-        if counts is None or len(counts) < size:
-            grown = xp.zeros(size + 64, dtype=np.int64)
-            if counts is not None:
-                grown[: len(counts)] = counts
-            self.counts[tid] = counts = grown
+        if counts is None:
+            counts = self._backend.xp.zeros(size + 64, dtype=np.int64)
+        self.counts[tid] = counts = self._grown(counts, size)
         return counts
+
+    def _grown(self, counts: Any, size: int) -> Any:
+        """The histogram with ``size`` bins or more."""
+        if len(counts) >= size:
+            return counts
+        grown = self._backend.xp.zeros(size + 64, dtype=np.int64)
+        grown[: len(counts)] = counts
+        return grown
 
 
 def add_up(contigs: Sequence[ContigDepth]) -> NDArray[np.int64]:

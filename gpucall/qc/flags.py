@@ -69,9 +69,14 @@ class FlagCounts:
         counts: NDArray[np.int64] = self._backend.download(self.contigs)
         return counts
 
+    def histogram(self) -> NDArray[np.int64]:
+        """int64[FLAG_KEYS]: records by flag key."""
+        counts: NDArray[np.int64] = self._backend.download(self.keys)
+        return counts
+
     def result(self) -> Counts:
         """Name -> (records that passed the vendor's filter, records that failed it)."""
-        return count_kinds(self._backend.download(self.keys))
+        return count_kinds(self.histogram())
 
 
 def count_kinds(keys: NDArray[np.int64]) -> Counts:
@@ -109,6 +114,10 @@ def count_kinds(keys: NDArray[np.int64]) -> Counts:
         "mate elsewhere, mapq 5": elsewhere & has(kernel.MAPQ_5),
         "sequences": sequenced,
         "sequences mapped": sequenced & mapped,
+        "sequences paired": sequenced & has(PAIRED),
+        "sequences both mapped": sequenced & both,
+        "sequences elsewhere": sequenced & elsewhere,
+        "sequences duplicated": lacks(SECONDARY) & has(kernel.HAS_SEQUENCE | DUPLICATE),
         "sequences properly paired": sequenced & both & has(PROPER_PAIR),
     }
     failed = has(QC_FAIL)

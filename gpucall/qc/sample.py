@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 
 from ..backend import Backend, CpuBackend
 from ..kernels.records import Records
-from .bases import BaseYield
 from .coverage import CoverageCounts, is_autosome
 from .depth import Contigs, DepthCounts, write_distribution, write_summary
 from .figures import Figures, call_figures, depth_figures, flag_figures
 from .flags import FlagCounts, write_flagstat
 from .inserts import InsertCounts
 from .metrics import Metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
+from .ordered import OrderedQc
+from .stats import ReadStats
+from .stats_text import StatsParts, write_stats
 from .variants import VariantCounts
 from .vcfstats import VcfStats
 
 GAP_CHUNK = 1 << 24  # bp of reference read at once
+Q30 = 30  # phred; GA4GH yield_bp_q30
 
 
 class ReferenceBases(Protocol):
@@ -99,18 +102,18 @@ class SampleQc:
         self.autosomes = {tid: name for tid, (name, _) in enumerate(self.contigs) if is_autosome(name)}
         self.flags = FlagCounts(backend, len(self.contigs))
         self.inserts = InsertCounts(backend)
-        self.bases = BaseYield(backend)
+        self.reads = ReadStats(backend)
         self.depth = DepthCounts(backend)
         self.coverage = CoverageCounts(backend)
         self.calls = CallCounts()
         self.waiting: dict[Hashable, CallCounts] = {}  # calls that count only if something turns out to be so
         self.has_variants = False
 
-    def add_reads(self, records: Records, first: int, stop: int) -> None:
-        """Count rows [first, stop) as reads; each record of a file once."""
+    def add_reads(self, records: Records, first: int, stop: int) -> Any:
+        """Count rows [first, stop) as reads; each record of a file once. What ``ReadStats.add`` returns."""
         self.flags.add(records, first, stop)
         self.inserts.add(records, first, stop)
-        self.bases.add(records, first, stop)
+        return self.reads.add(records, first, stop)
 
     def add_depth(
         self,
@@ -180,7 +183,7 @@ class SampleQc:
         """Add what another worker counted."""
         self.flags.merge(other.flags)
         self.inserts.merge(other.inserts)
-        self.bases.merge(other.bases)
+        self.reads.merge(other.reads)
         self.depth.merge(other.depth)
         self.coverage.merge(other.coverage)
         self.calls.merge(other.calls)
@@ -190,7 +193,7 @@ class SampleQc:
 
     def alignment_metrics(self) -> Metrics:
         """GA4GH metrics of reads and coverage."""
-        metrics = read_metrics(self.flags.result(), self.bases.result(), self.inserts.result())
+        metrics = read_metrics(self.flags.result(), self.reads.result().yielded(Q30), self.inserts.result())
         return metrics | coverage_metrics(self.coverage.result())
 
     def variant_metrics(self) -> Metrics:
@@ -214,16 +217,21 @@ class SampleQc:
         return spans
 
 
-def write(qc: SampleQc, directory: Path, sample: str) -> dict[str, Path]:
-    """Write all QC files of a sample; what each is -> where it is."""
+def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None = None) -> dict[str, Path]:
+    """Write all QC files of a sample; what each is -> where it is.
+
+    ``ordered`` is what was counted in the file's order; None: nothing was.
+    """
     files = {
         "flagstat": directory / f"{sample}.flagstat.txt",
+        "stats": directory / f"{sample}.stats.txt",
         "mosdepth_summary": directory / f"{sample}.mosdepth.summary.txt",
         "mosdepth_distribution": directory / f"{sample}.mosdepth.global.dist.txt",
         "metrics": directory / f"{sample}.metrics.json",
     }
     depth = qc.depth.result(qc.contigs, qc.flags.records_per_contig())
     write_flagstat(files["flagstat"], qc.flags.result())
+    write_stats(files["stats"], stats_parts(qc, ordered or OrderedQc()))
     write_summary(files["mosdepth_summary"], depth)
     write_distribution(files["mosdepth_distribution"], depth)
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
@@ -231,3 +239,9 @@ def write(qc: SampleQc, directory: Path, sample: str) -> dict[str, Path]:
         files["vcfstats"] = directory / f"{sample}.vcfstats.txt"
         qc.calls.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")
     return files
+
+
+def stats_parts(qc: SampleQc, ordered: OrderedQc) -> StatsParts:
+    """What the text of samtools stats is made of."""
+    inserts = qc.inserts.histogram().sum(axis=0)
+    return StatsParts(qc.reads.result(), qc.flags.histogram(), inserts, qc.depth.stats_histogram(), ordered.gc_depth)

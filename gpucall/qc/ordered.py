@@ -1,0 +1,44 @@
+"""ordered: the quality control that needs a file's records in their order, batch after batch.
+
+Workers count what can be added up in any order (``SampleQc``) and hand on the rest in small pieces; these arrive here
+in genome order, however many workers there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.records import SECONDARY, UNMAPPED, Records
+from .gc_depth import GcDepth, GcReads
+
+
+@dataclass
+class OrderedPiece:
+    """What one batch hands on."""
+
+    gc_reads: GcReads
+
+
+class OrderedQc:
+    """Takes the batches' pieces in order."""
+
+    def __init__(self) -> None:
+        self.gc_depth = GcDepth()
+
+    def add(self, piece: OrderedPiece) -> None:
+        """The next batch's."""
+        self.gc_depth.add(piece.gc_reads)
+
+
+def gc_reads(host: Records, first: int, stop: int, gc: NDArray[np.int32]) -> GcReads:
+    """Of rows [first, stop) those that samtools stats counts by position: mapped, with a sequence, not secondary.
+
+    ``gc`` int32[stop - first]: C and G of each row.
+    """
+    rows = slice(first, stop)
+    counted = ((host.flag[rows] & (UNMAPPED | SECONDARY)) == 0) & (host.l_seq[rows] > 0)
+    columns = (host.tid[rows], host.pos[rows], host.l_seq[rows], gc)
+    return GcReads(*(column[counted] for column in columns))

@@ -1,0 +1,156 @@
+"""Kernel ``stats``: equal to its naive twin on every device, whatever the reads' lengths and qualities."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gpucall.kernels.stats import crc32, crc_tables
+from gpucall.qc import stats
+from gpucall.qc.stats import ReadFigures, ReadStats
+
+from . import naive_stats as naive
+from .fixtures import PAIRED, READ1, READ2, REVERSE, SUPPLEMENTARY, Read, encode_record
+from .kernel_inputs import DEVICES, columns, decode, open_device
+from .qc_reads import CONTIGS, odd_reads
+
+TAGS = (
+    b"",
+    b"NMC\x03",
+    b"NMc\xfe",
+    b"NMS" + struct.pack("<H", 40000),
+    b"NMs" + struct.pack("<h", -3),
+    b"NMi" + struct.pack("<i", 7),
+    b"NMI" + struct.pack("<I", 4_000_000_000),
+    b"NMf" + struct.pack("<f", 2.0),
+    b"MDZ10A5\0NMC\x01",
+    b"XBBs\x02\0\0\0\1\0\2\0ASi\1\0\0\0NMC\x02",
+    b"XAAxXHHAB\0NMC\x04NMC\x09",
+    b"NMZ5\0NMC\x05",
+    b"XX?\x01NMC\x06",
+)
+
+
+def nonzero(figures: ReadFigures) -> naive.Figures:
+    """Coordinates and values of what was counted."""
+    return {
+        name: Counter({tuple(map(int, at)): int(counts[tuple(at)]) for at in np.argwhere(counts)})
+        for name, counts in vars(figures).items()
+    }
+
+
+def count(reads: Sequence[Read], device: str, parts: int = 1) -> naive.Figures:
+    backend = open_device(device)
+    workers = [ReadStats(backend) for _ in range(parts)]
+    for number, worker in enumerate(workers):
+        for one in range(2):
+            share = reads[number::parts][one::2]
+            worker.add(columns(share, CONTIGS, backend), 0, len(share))
+    for other in workers[1:]:
+        workers[0].merge(other)
+    return nonzero(workers[0].result())
+
+
+def tagged(seed: int, pairs: int) -> list[Read]:
+    chance = random.Random(seed)
+    return [replace(read, tags=chance.choice(TAGS)) for read in odd_reads(seed, pairs)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_naive(device: str, seed: int) -> None:
+    reads = tagged(seed, 40)
+    assert count(reads, device, parts=1 + seed) == naive.figures(reads)
+
+
+def lengths() -> list[Read]:
+    """Reads of every length up to 40 and a few long ones, on either strand, first and last; some with hard clips."""
+    chance, reads = random.Random(5), []
+    for length in [*range(1, 41), 150, 151, 299, 300, 301]:
+        for flag in (PAIRED | READ1, PAIRED | READ2 | REVERSE, REVERSE, PAIRED, PAIRED | READ1 | SUPPLEMENTARY):
+            seq = "".join(chance.choices("ACGTNR=", k=length))
+            reads.append(Read(f"r{length}", 5, f"{length}M", seq, 0, flag, 60, chance.choices(range(63), k=length)))
+    return [*reads, *(replace(read, cigar=f"7H{read.cigar}3H") for read in reads[::7])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_reads_of_every_length(device: str) -> None:
+    assert count(lengths(), device, parts=2) == naive.figures(lengths())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_qualities_of_every_value(device: str) -> None:
+    values = list(range(256))
+    reads = [Read("a", 5, "256M", "A" * 256, 0, flag, 60, values[:: 1 - 2 * k]) for k, flag in enumerate((0, REVERSE))]
+    reads.append(Read("b", 5, "4M", "ACGT", qual=255))
+    assert count(reads, device) == naive.figures(reads)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_indels_by_length_and_cycle(device: str) -> None:
+    cigars = (
+        "2M3I5M",
+        "2I8M",
+        "3D10M",
+        "5M300D5M",
+        "5M301D5M",
+        "2S3M2D3M1I1M",
+        "5M7N5M",
+        "4M1P2I4M",
+        "3=2X1D5M",
+        "5M0D5M",
+    )
+    reads = [
+        Read(f"r{k}", 5, cigar, "ACGTACGTAC", 0, flag)
+        for k, cigar in enumerate(cigars)
+        for flag in (0, REVERSE, PAIRED | READ2, PAIRED | READ2 | REVERSE, PAIRED, PAIRED | READ1 | SUPPLEMENTARY)
+    ]
+    kept = [replace(read, cigar=read.cigar.replace("M0D", "M")) for read in reads]  # samtools passes over 0D, too
+    assert count(reads, device) == naive.figures(kept)
+
+
+def test_bases_behind_the_last_cycle_count_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "MOST_CYCLES", 32)
+    length = 75
+    reads = [Read("r", 5, "75M", "ACGTG" * 15, 0, flag, 60, [*range(60), *range(15)]) for flag in (0, REVERSE)]
+    found, expected = count(reads, "cpu"), naive.figures(reads)
+    for name in ("gc", "by_flag", "lengths", "sums", "checksums"):
+        assert found[name] == expected[name]
+    for name, axis in (("quality", 2), ("bases", 3)):
+        folded: Counter[tuple[int, ...]] = Counter()
+        for at, value in expected[name].items():
+            folded[(*at[:axis], *at[axis + 1 :])] += value
+        ours: Counter[tuple[int, ...]] = Counter()
+        for at, value in found[name].items():
+            assert at[axis] < 32
+            ours[(*at[:axis], *at[axis + 1 :])] += value
+        assert ours == folded
+    assert sum(found["quality"].values()) == 2 * length
+
+
+def test_counters_are_emptied_before_they_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "LARGEST_COUNT", 30)
+    reads = tagged(1, 30)
+    assert count(reads, "cpu") == naive.figures(reads)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 31, 200])
+def test_crc32_is_that_of_zlib(length: int) -> None:
+    data = random.Random(length).randbytes(length + 5)
+    assert crc32(np.frombuffer(data, dtype=np.uint8), 3, 3 + length, crc_tables()) == zlib.crc32(data[3 : 3 + length])
+
+
+def test_damaged_tags_end_the_search() -> None:
+    for tags in (b"XZZabc", b"XXi\1\0", b"XBBi\xff\xff\xff\xff", b"NMi\1"):
+        read = Read("r", 5, "4M", "ACGT", tags=tags)
+        backend = open_device("cpu")
+        worker = ReadStats(backend)
+        worker.add(decode(encode_record(read), CONTIGS, backend), 0, 1)
+        assert worker.result().sums[0] == 0

@@ -143,6 +143,7 @@ def call(
     ] = None,
     sex: SexOption = "auto",
     ploidy_regions: PloidyRegionsOption = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the records as Parquet, too.")] = False,
     profile: ProfileOption = "ga4gh",
     fail_on_qc: FailOnQcOption = False,
     platform: PlatformOption = "",
@@ -155,6 +156,7 @@ def call(
     \b
     Writes into the folder --out:
       SAMPLE.vcf.gz, .tbi               SNVs and indels with genotypes, indexed
+      SAMPLE.variants.parquet           the same as a table (--parquet)
       SAMPLE.flagstat.txt, .stats.txt   as samtools flagstat, samtools stats
       SAMPLE.mosdepth.summary.txt,
       SAMPLE.mosdepth.global.dist.txt   as mosdepth
@@ -192,6 +194,7 @@ def call(
             sample=sample,
             sex=sex,
             ploidy_regions=ploidy_regions,
+            parquet=parquet,
             progress=report,
             reporting=Reporting(profile, platform, batch),
         )

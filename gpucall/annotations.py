@@ -25,8 +25,12 @@ HEADER = """\
 ##INFO=<ID=SOR,Number=1,Type=Float,Description="Symmetric odds ratio for strand bias (as GATK)">
 ##INFO=<ID=SAO,Number=1,Type=Float,Description="Phred by which a systematic error of one strand explains the counts \
 better than a heterozygous genotype">
+##INFO=<ID=AS_FS,Number=A,Type=Float,Description="FS of each alternate allele, where there are several">
+##INFO=<ID=AS_SOR,Number=A,Type=Float,Description="SOR of each alternate allele, where there are several">
 ##INFO=<ID=MQ,Number=1,Type=Float,Description="Root mean square mapping quality of the alternate fragments">
 ##INFO=<ID=QD,Number=1,Type=Float,Description="QUAL over the fragments that support an allele (as GATK)">
+##INFO=<ID=AS_QD,Number=A,Type=Float,Description="QUAL over the fragments of the reference and each alternate allele, \
+where there are several">
 ##INFO=<ID=BaseQRankSum,Number=1,Type=Float,Description="Z of the rank sum test of alternate against reference base \
 qualities">
 ##INFO=<ID=MQRankSum,Number=1,Type=Float,Description="Z of the rank sum test of alternate against reference mapping \
@@ -35,10 +39,6 @@ qualities">
 distances to the nearer end of the alignment">
 ##INFO=<ID=HAPCOUNT,Number=1,Type=Integer,Description="Candidate haplotypes of the window that at least two fragments \
 fit best">
-##INFO=<ID=AS_FS,Number=A,Type=Float,Description="FS of each alternate allele, where there are several">
-##INFO=<ID=AS_SOR,Number=A,Type=Float,Description="SOR of each alternate allele, where there are several">
-##INFO=<ID=AS_QD,Number=A,Type=Float,Description="QUAL over the fragments of the reference and each alternate allele, \
-where there are several">
 """
 
 

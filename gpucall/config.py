@@ -151,6 +151,15 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tables:
+    """How Parquet is laid out (docs/parquet.md)."""
+
+    bin_bits: int = 22  # row groups hold records that start in one aligned bin of 4 Mb
+    most_rows: int = 1 << 18  # in a row group
+    compression: str = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
@@ -164,3 +173,4 @@ class Settings:
     paralogs: Paralogs = field(default_factory=Paralogs)
     filtering: Filtering = field(default_factory=Filtering)
     sexing: Sexing = field(default_factory=Sexing)
+    tables: Tables = field(default_factory=Tables)

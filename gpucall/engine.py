@@ -25,6 +25,7 @@ from .genotype import Call
 from .io.alignments import RecordSource
 from .io.merged import lanes_sample, open_lanes
 from .io.reference import Reference, check_header
+from .io.tables import TableWriter
 from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
 from .machine import cores
@@ -331,6 +332,7 @@ def call(
     sample: str | None = None,
     sex: str = "auto",
     ploidy_regions: str | os.PathLike[str] | None = None,
+    parquet: bool = False,
     progress: Progress | None = None,
     settings: Settings | None = None,
     reporting: Reporting | None = None,
@@ -360,6 +362,8 @@ def call(
     ploidy_regions
         BED of X, Y, their pseudo-autosomal regions and MT, where the assembly is none that is known
         (``gpucall.ploidy.regions.read_bed``).
+    parquet
+        write the records as Parquet, too (``docs/parquet.md``).
     progress
         called with (done, total, unit).
     reporting
@@ -388,7 +392,7 @@ def call(
         log.info("sample: %s", name)
         run = Run(source, fasta, backend, settings, asked, find_ploidies(source, ploidy_regions, asked))
         folder = stack.enter_context(OutputFolder(Path(out), name))
-        return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option, report)
+        return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option, report, parquet)
 
 
 def parse_sex(text: str) -> str | None:
@@ -497,19 +501,21 @@ def run_sample(
     device: str,
     option: str | None,
     report: SampleReport,
+    parquet: bool,
 ) -> CallResult:
     """Stream the sample through the stages and publish the outputs; ``option``: the sex that the user gave."""
     header = run.source.header
     batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
     batches = run.calibrate(batcher)
-    writer = VcfWriter(folder.path(f"{name}.vcf.gz"), header, name, provenance(run, device), run.settings.filtering)
+    writers = open_writers(run, name, folder, parquet, device)
     accumulators: list[qc.SampleQc] = []
     ordered = qc.OrderedQc()
     counts = {"reads": 0, "variants": 0, "passed": 0}
     evidence = run.sex_evidence()
 
     def write(records: Written) -> None:
-        writer.write(records.text)
+        for writer in writers:
+            writer.write(records.text)
         counts["variants"] += records.variants
         counts["passed"] += records.passed
 
@@ -526,10 +532,12 @@ def run_sample(
         held.release(sex.ploidy)
     except BaseException:
         held.close()
-        writer.abort()
+        for writer in writers:
+            writer.abort()
         raise
     counts["reads"] = batcher.records_kept
-    writer.close(sex.header())
+    for writer in writers:
+        writer.close(sex.header())
     report_sex(sex)
     sexing.write(sex, folder.path(f"{name}.sex.json"), name)
     total = qc.SampleQc.merged(accumulators, header.contigs())
@@ -549,6 +557,18 @@ def report_sex(sex: sexing.Sex) -> None:
     matters = sex.evidence["x_bins"] or sex.evidence["y_bins"]
     for note in sex.notes():
         log.log(logging.WARNING if matters else logging.INFO, note)
+
+
+def open_writers(
+    run: Run, name: str, folder: OutputFolder, parquet: bool, device: str
+) -> list[VcfWriter | TableWriter]:
+    """What the lines of the VCF go to: the VCF, and a table where one is wanted."""
+    settings = run.settings
+    path = folder.path(f"{name}.vcf.gz")
+    vcf = VcfWriter(path, run.source.header, name, provenance(run, device), settings.filtering)
+    if not parquet:
+        return [vcf]
+    return [vcf, TableWriter(folder.path(f"{name}.variants.parquet"), vcf.header, name, "variants", settings.tables)]
 
 
 def process_all(

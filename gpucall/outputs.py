@@ -18,6 +18,8 @@ KINDS = {
     ".vcf.gz": "vcf",
     ".vcf.gz.tbi": "index",
     ".vcf.gz.csi": "index",
+    ".variants.parquet": "variants_parquet",
+    ".gvcf.parquet": "gvcf_parquet",
     ".flagstat.txt": "flagstat",
     ".stats.txt": "stats",
     ".mosdepth.summary.txt": "mosdepth_summary",

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -283,11 +284,13 @@ def test_a_full_disk(inputs: Path, small_disk: Path, capfd: pytest.CaptureFixtur
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
-def test_a_file_that_may_not_grow(inputs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "bytes_"), [([], 1000), (["--parquet"], 6000)], ids=["vcf", "table"])
+def test_a_file_that_may_not_grow(inputs: Path, tmp_path: Path, options: list[str], bytes_: int) -> None:
     """The file-size limit fails writes as a full disk or quota does, and needs no root."""
-    case = fixtures.good(inputs)
+    case = replace(fixtures.good(inputs), arguments=options)
     assert cli.main(arguments(case, tmp_path / "warm")) == 0  # kernels are compiled and cached
-    limit = (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    assert any(path.stat().st_size > bytes_ for path in (tmp_path / "warm").iterdir())
+    limit = (bytes_, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     done = run(arguments(case, tmp_path / "out"), before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
     assert done.returncode == 23, done.stderr
     check_one_line(done.stderr, str(tmp_path / "out"))

@@ -57,6 +57,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
         "sample": None,
         "sex": "auto",
         "ploidy_regions": None,
+        "parquet": False,
         "reporting": Reporting(),
     }
     assert "1,234" in capsys.readouterr().out
@@ -65,7 +66,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
 def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
     options = (
         "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
-        " --sex XY --ploidy-regions p.bed"
+        " --sex XY --ploidy-regions p.bed --parquet"
         " --profile site --platform NovaSeq --batch b7"
     )
     assert cli.main(["call", *options.split(), "--quiet", "s.cram", "t.bam"]) == 0
@@ -81,6 +82,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "sample": "x",
         "sex": "XY",
         "ploidy_regions": Path("p.bed"),
+        "parquet": True,
         "reporting": Reporting("site", "NovaSeq", "b7"),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable
 from functools import partial
@@ -34,6 +35,9 @@ META = (
 )
 
 
+INFO_ORDER = {name: number for number, name in enumerate(re.findall("##INFO=<ID=([^,]+)", META))}
+
+
 def header_lines(header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> str:
     """The VCF header; ``provenance`` are whole ``##`` lines."""
     values = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
@@ -54,9 +58,14 @@ def number(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def info_text(name: str, value: object) -> str:
+    """One INFO entry; a flag is its name alone."""
+    return name if value is True else f"{name}={number(value)}"
+
+
 def record(contig: str, call: Call) -> str:
-    """One line of the VCF body."""
-    info = ";".join(f"{name}={number(value)}" for name, value in call.info.items())
+    """One line of the VCF body; INFO in the order of the header, which tables rely on (``io.tables``)."""
+    info = ";".join(info_text(name, call.info[name]) for name in sorted(call.info, key=INFO_ORDER.__getitem__))
     likelihoods = (min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods)
     phased = call.phase_set >= 0
     fields = [
@@ -84,9 +93,13 @@ class VcfWriter:
     def __init__(self, path: Path, header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> None:
         self.path = path
         self._csi = bool(len(header.lengths)) and int(np.max(header.lengths)) > 1 << 29
-        self._header = partial(header_lines, header, sample, settings=settings)
+        self._text = partial(header_lines, header, sample, settings=settings)
         self._provenance = list(provenance)
         self._out = BgzfWriter(path.with_name(f"{path.name}.records"), level=6)
+
+    def header(self, lines: Iterable[str] = ()) -> str:
+        """The file's header, with more whole ``##`` lines."""
+        return self._text([*self._provenance, *lines])
 
     def write(self, lines: str) -> None:
         """Append records that are already text, in order."""
@@ -101,7 +114,7 @@ class VcfWriter:
         import pysam
 
         self._out.close()
-        header = self._header([*self._provenance, *lines]).encode()
+        header = self.header(lines).encode()
         with open(self.path, "wb") as whole, open(self._out.path, "rb") as records:
             whole.writelines(compress_blocks(header, level=6))
             shutil.copyfileobj(records, whole, 1 << 20)

@@ -24,7 +24,7 @@ from .errors import EmptyInput, UsageError
 from .genotype import Call
 from .io.alignments import RecordSource
 from .io.merged import lanes_sample, open_lanes
-from .io.reference import Reference, check_header
+from .io.reference import Reference, callable_bases, check_header
 from .io.tables import TableWriter
 from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
@@ -161,10 +161,7 @@ class Run:
         piece = Piece(self.add_reads(batch, quality))
         for tile in batch.tiles:
             contig = self.source.header.names[tile.tid]
-            origin, bases = self.stretch(contig, tile)
-            for start, stop in self._owned(contig, tile):
-                covered = bases[start - origin : stop - origin]
-                quality.add_depth(batch.device, covered, tile.tid, start, stop, rows=(tile.row, tile.row_stop))
+            origin, bases = self.measure(batch, tile, quality)
             if self.regions is None or self.regions.overlaps(contig, tile.start, tile.stop):
                 examined = self.examine(batch, tile, origin, bases)
                 self._add_depth(piece, contig, tile, examined)
@@ -197,6 +194,18 @@ class Run:
                 quality.add_variants(((contig, call) for call in calls), None if kind in FIXED else (kind, n))
             piece.segments.append(Segment(kind, {n: written(contig, calls) for n, calls in options.items()}))
 
+    def measure(self, batch: Batch, tile: Tile, quality: qc.SampleQc) -> tuple[int, NDArray[np.uint8]]:
+        """Quality control of a tile's reads and owned positions; what ``stretch`` returns."""
+        contig, rows = self.source.header.names[tile.tid], (tile.row, tile.row_stop)
+        origin, stop = self._reach(contig, tile)
+        reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
+        letters = self.reference.letters(contig, origin, min(max(stop, reads_stop), self.reference.length(contig)))
+        packed = quality.pack(letters, origin)
+        quality.add_alignments(batch.device, packed, tile.tid, tile.start, tile.stop, rows)
+        for start, end in self._owned(contig, tile):
+            quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
+        return origin, callable_bases(letters[: stop - origin])
+
     def _owned(self, contig: str, tile: Tile) -> list[tuple[int, int]]:
         """The tile's positions, as far as they were asked for."""
         if self.regions is None:
@@ -205,10 +214,13 @@ class Run:
 
     def stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
         """The reference under a tile and around it: its first position, and its bases."""
-        margin = 2 * self.settings.batching.halo
-        origin = max(tile.start - margin, 0)
-        stop = min(tile.stop + margin, self.reference.length(contig))
+        origin, stop = self._reach(contig, tile)
         return origin, self.reference.fetch(contig, origin, stop)
+
+    def _reach(self, contig: str, tile: Tile) -> tuple[int, int]:
+        """From where to where a tile's stages look."""
+        margin = 2 * self.settings.batching.halo
+        return max(tile.start - margin, 0), min(tile.stop + margin, self.reference.length(contig))
 
     def _asked(self, contig: str, call: Call) -> bool:
         return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])

@@ -149,8 +149,11 @@ def stream_ordered(
             gc = backend.download(qc.add_reads(batch.device, first, stop))
             ordered.add(OrderedPiece(gc_reads(batch.records, first, stop, gc)))
             for tile in batch.tiles:
-                bases = as_bytes(genome[contigs[tile.tid][0]])[tile.start : tile.stop] if genome else None
-                qc.add_depth(batch.device, bases, tile.tid, tile.start, tile.stop, (tile.row, tile.row_stop))
+                where = (tile.tid, tile.start, tile.stop, (tile.row, tile.row_stop))
+                reference = qc.pack(as_bytes(genome[contigs[tile.tid][0]]), 0) if genome else None
+                if reference is not None:
+                    qc.add_alignments(batch.device, reference, *where)
+                qc.add_depth(batch.device, reference, *where)
     return SampleQc.merged(qualities, contigs), ordered
 
 
@@ -184,3 +187,5 @@ class Genome:
     def fetch(self, contig: str, start: int, end: int) -> NDArray[np.uint8]:
         """Upper-case ASCII bases."""
         return as_bytes(self.sequences[contig][start:end])
+
+    letters = fetch

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpucall.config import Batching
-from gpucall.qc.coverage import describe, is_autosome, median, subtract
+from gpucall.qc.coverage import describe, is_autosome, median
 from gpucall.qc.sample import SampleQc
+from gpucall.qc.territory import subtract
 
 from . import golden_qc
 from . import naive_qc as naive
@@ -32,7 +33,7 @@ def covered(path: Path, batching: Batching | None = None, workers: int = 1) -> S
 
 def histogram(qc: SampleQc) -> Counter[int]:
     """Depth -> positions."""
-    return Counter({depth: int(count) for depth, count in enumerate(qc.coverage.counts) if count})
+    return Counter({depth: int(count) for depth, count in enumerate(qc.coverage.counts[1]) if count})
 
 
 def naive_histogram(reads: list[Read]) -> Counter[int]:

@@ -11,7 +11,7 @@ from gpucall.config import Batching
 from gpucall.qc import SampleQc, write
 from gpucall.qc.metrics import coverage_metrics, read_metrics, rounded, variant_metrics, whole
 
-from . import golden_qc
+from . import golden_qc, picard
 from .fixtures import Read, write_bam
 from .qc_reads import CONTIGS, Genome, odd_reads, stream_ordered, stream_reads
 from .test_qc_variants import Call
@@ -62,14 +62,16 @@ def test_names_and_shape(tmp_path: Path) -> None:
 
 def test_every_file_is_written_beside_the_others(tmp_path: Path) -> None:
     files = write(full(tmp_path), tmp_path, "sample")
-    assert sorted(path.name for path in files.values()) == [
+    assert {path.name for path in files.values()} == {path.name for path in tmp_path.glob("sample.*")}
+    assert {path.name for path in files.values()} >= {
         "sample.flagstat.txt",
         "sample.metrics.json",
         "sample.mosdepth.global.dist.txt",
         "sample.mosdepth.summary.txt",
         "sample.stats.txt",
         "sample.vcfstats.txt",
-    ]
+        *(f"sample.{ending}" for ending in picard.KINDS),
+    }
     assert all(path.is_file() for path in files.values())
 
 

@@ -29,7 +29,10 @@ from .device_like import SeparateMemory, Shuffled
 from .kernel_inputs import DEVICES
 
 Outputs = dict[str, bytes]
-QC_FILES = ("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics", "sex", "vcfstats", "stats")
+QC_FILES = (
+    *("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics", "sex", "vcfstats", "stats"),
+    *("quality_yield", "insert_size", "alignment_summary", "gc_bias_detail", "gc_bias_summary"),
+)
 
 # Thinning and calibration that end inside the sample, so that where they end must not depend on batches.
 SETTINGS = {

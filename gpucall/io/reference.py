@@ -24,6 +24,11 @@ _UPPER = bytes(range(256)).upper()
 _CALLABLE = bytes(letter if letter in b"ACGT" else ord("N") for letter in _UPPER)
 
 
+def callable_bases(letters: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Upper-case letters of a reference as ``Reference.fetch`` gives them: all but ACGT become N."""
+    return np.frombuffer(bytearray(letters.tobytes().translate(_CALLABLE)), dtype=np.uint8)
+
+
 class Reference:
     """A FASTA file with random access. Safe to use from several threads.
 
@@ -56,12 +61,19 @@ class Reference:
 
         Positions are 0-based and must lie inside the contig. ``ReferenceMismatch`` for an unknown contig.
         """
+        return self._fetch(contig, start, end, _CALLABLE)
+
+    def letters(self, contig: str, start: int = 0, end: int | None = None) -> NDArray[np.uint8]:
+        """As ``fetch``, but each letter as it stands, in upper case: the codes of several bases stay."""
+        return self._fetch(contig, start, end, _UPPER)
+
+    def _fetch(self, contig: str, start: int, end: int | None, letters: bytes) -> NDArray[np.uint8]:
         length = self.length(contig)
         end = length if end is None else end
         if not 0 <= start <= end <= length:
             raise ValueError(f"{contig}:{start}-{end} is outside the contig")
         bases = np.empty(end - start, dtype=np.uint8)
-        for at, piece in self._pieces(contig, start, end, _CALLABLE):
+        for at, piece in self._pieces(contig, start, end, letters):
             bases[at - start : at - start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         return bases
 

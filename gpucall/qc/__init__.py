@@ -5,7 +5,8 @@ Each family has ``add``, ``merge`` and ``result``; ``SampleQc`` holds them all, 
 
 from __future__ import annotations
 
+from ..kernels.stretch import WINDOW as MARGIN
 from .ordered import OrderedPiece, OrderedQc, gc_reads
 from .sample import SampleQc, write
 
-__all__ = ["OrderedPiece", "OrderedQc", "SampleQc", "gc_reads", "write"]
+__all__ = ["MARGIN", "OrderedPiece", "OrderedQc", "SampleQc", "gc_reads", "write"]

@@ -1,9 +1,8 @@
-"""coverage: depth of good bases over the autosomes, as Picard CollectWgsMetrics counts it."""
+"""coverage: depth of good bases, as Picard CollectWgsMetrics counts it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,48 +30,38 @@ class Coverage(NamedTuple):
 
 
 class CoverageCounts:
-    """Histogram of depth over known reference bases, int64[CAP + 1], and which ranges were counted."""
+    """Histogram of depth over known reference bases, int64[2, CAP + 1]; row 1: autosomes."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self.counts: Any = backend.xp.zeros(CAP + 1, dtype=np.int64)
-        self.ranges: dict[int, list[tuple[int, int]]] = {}
+        self.counts: Any = backend.xp.zeros((2, CAP + 1), dtype=np.int64)
 
-    def add(self, records: Records, bases: Any, tid: int, start: int, stop: int, rows: tuple[int, int]) -> None:
+    def add(
+        self, records: Records, letters: Any, tid: int, start: int, stop: int, rows: tuple[int, int], autosome: bool
+    ) -> None:
         """Count positions [start, stop) of contig ``tid`` from rows [rows[0], rows[1]).
 
-        ``bases`` uint8[stop - start], on the backend's side: reference bases, ASCII, upper case.
+        ``letters`` uint8[stop - start], on the backend's side: the reference, ASCII, upper case.
         """
         launch, (first, last) = self._backend.launch, rows
-        self.ranges.setdefault(tid, []).append((start, stop))
         depth = self._backend.xp.zeros(stop - start, dtype=np.int32)
         if last > first:
             launch("depth.solid", last - first, records, first, tid, start, stop, depth)
             earlier = self._chains(records, first, last)
             launch("depth.solid_once", last - first, records, first, tid, start, stop, earlier, depth)
-        launch("depth.solid_histogram", stop - start, depth, bases, self.counts)
+        launch("depth.solid_histogram", stop - start, depth, letters, self.counts[int(autosome)])
 
-    def add_uncovered(self, tid: int, start: int, stop: int, known: int) -> None:
-        """Count [start, stop), without a read and with ``known`` known reference bases, as depth 0."""
-        self.ranges.setdefault(tid, []).append((start, stop))
-        self.counts[0] += known
+    def add_uncovered(self, known: int, autosome: bool) -> None:
+        """Count ``known`` known reference bases without a read."""
+        self.counts[int(autosome), 0] += known
 
     def merge(self, other: CoverageCounts) -> None:
         """Add what another worker counted."""
         self.counts += other.counts
-        for tid, ranges in other.ranges.items():
-            self.ranges.setdefault(tid, []).extend(ranges)
-
-    def gaps(self, within: Mapping[int, NDArray[np.int64]]) -> Iterator[tuple[int, int, int]]:
-        """(tid, start, stop) of what was not counted yet of ``within``: contig -> int64[n, 2], sorted and apart."""
-        for tid, spans in within.items():
-            counted = sorted(self.ranges.get(tid, []))
-            for start, stop in spans.tolist():
-                yield from ((tid, low, high) for low, high in subtract(start, stop, counted))
 
     def result(self) -> Coverage | None:
-        """The three figures; None where no position was counted."""
-        return describe(self._backend.download(self.counts))
+        """The three figures of the autosomes; None where no position was counted."""
+        return describe(self._backend.download(self.counts)[1])
 
     def _chains(self, records: Records, first: int, last: int) -> Any:
         """Rows [first, last) chained by read name: int32[last - first], the row before or -1.
@@ -84,20 +73,6 @@ class CoverageCounts:
         earlier = xp.empty(last - first, dtype=np.int32)
         self._backend.launch("depth.link", len(rows), records, first, rows, earlier)
         return earlier
-
-
-def subtract(start: int, stop: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What is left of [start, stop) without the sorted ranges ``taken``."""
-    for low, high in taken:
-        if high <= start:
-            continue
-        if low >= stop:
-            break
-        if low > start:
-            yield start, low
-        start = max(start, high)
-    if start < stop:
-        yield start, stop
 
 
 def median(values: NDArray[np.float64], counts: NDArray[np.int64]) -> float:

@@ -11,15 +11,22 @@ from numpy.typing import NDArray
 
 from ..backend import Backend, CpuBackend
 from ..kernels.records import Records
+from ..kernels.stretch import WINDOW
+from .alignment_summary import write_alignment_summary
 from .coverage import CoverageCounts, is_autosome
 from .depth import Contigs, DepthCounts, write_distribution, write_summary
 from .figures import Figures, call_figures, depth_figures, flag_figures
 from .flags import FlagCounts, write_flagstat
+from .gc_bias import GcWindows, write_gc_bias
+from .insert_size import Bins, insert_sizes, write_insert_sizes
 from .inserts import InsertCounts
 from .metrics import Metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
 from .ordered import OrderedQc
+from .picard_reads import PicardReads
+from .quality_yield import write_quality_yield
 from .stats import ReadStats
 from .stats_text import StatsParts, write_stats
+from .territory import Territory, TileReference, pack_reference
 from .variants import VariantCounts
 from .vcfstats import VcfStats
 
@@ -35,7 +42,10 @@ class ReferenceBases(Protocol):
         """Contig name -> length."""
 
     def fetch(self, contig: str, start: int, end: int) -> NDArray[np.uint8]:
-        """Upper-case ASCII bases."""
+        """Upper-case ASCII bases; all but ACGT are N."""
+
+    def letters(self, contig: str, start: int, end: int) -> NDArray[np.uint8]:
+        """Upper-case ASCII, each letter as it stands."""
 
 
 class Variant(Protocol):
@@ -105,6 +115,9 @@ class SampleQc:
         self.reads = ReadStats(backend)
         self.depth = DepthCounts(backend)
         self.coverage = CoverageCounts(backend)
+        self.picard = PicardReads(backend)
+        self.windows = GcWindows(backend)
+        self.territory = Territory()
         self.calls = CallCounts()
         self.waiting: dict[Hashable, CallCounts] = {}  # calls that count only if something turns out to be so
         self.has_variants = False
@@ -113,12 +126,33 @@ class SampleQc:
         """Count rows [first, stop) as reads; each record of a file once. What ``ReadStats.add`` returns."""
         self.flags.add(records, first, stop)
         self.inserts.add(records, first, stop)
+        self.picard.add_unmapped(records, first, stop)
         return self.reads.add(records, first, stop)
+
+    def pack(self, letters: NDArray[np.uint8], origin: int) -> TileReference:
+        """The reference under a tile, for ``add_alignments`` and ``add_depth``.
+
+        Parameters
+        ----------
+        letters
+            uint8[n]: the contig's reference from ``origin`` on, upper-case ASCII as it stands in the file. It reaches
+            as far as the tile's reads and ``WINDOW`` bp around them and around the tile, or to the contig's ends.
+        """
+        return pack_reference(letters, origin, self._backend)
+
+    def add_alignments(
+        self, records: Records, reference: TileReference, tid: int, start: int, stop: int, rows: tuple[int, int]
+    ) -> None:
+        """Count the mapped reads that start in [start, stop) of contig ``tid``; each of a file once.
+
+        ``rows``: rows [rows[0], rows[1]) hold them.
+        """
+        self.picard.add(records, reference, self.contigs[tid][1], tid, start, stop, rows)
 
     def add_depth(
         self,
         records: Records,
-        bases: NDArray[np.uint8] | None,
+        reference: TileReference | None,
         tid: int,
         start: int,
         stop: int,
@@ -130,9 +164,8 @@ class SampleQc:
         ----------
         records
             columns with every read that reaches into the range and the mates that overlap those.
-        bases
-            uint8[stop - start]: reference bases, ASCII, upper case. None: the range is left out of the autosomes'
-            coverage.
+        reference
+            what ``pack`` gives. None: the range is left out of the coverage.
         rows
             only rows [rows[0], rows[1]) can reach into the range; None: all.
         """
@@ -140,19 +173,30 @@ class SampleQc:
             return
         rows = rows or (0, len(records.pos))
         self.depth.add(records, tid, start, stop, rows)
-        if bases is not None and tid in self.autosomes:
-            self.coverage.add(records, self._backend.upload(bases), tid, start, stop, rows)
+        if reference is not None:
+            name, length = self.contigs[tid]
+            self.territory.add(name, start, stop)
+            self.windows.add(reference, start, stop, length)
+            letters = reference.letters(start, stop)
+            self.coverage.add(records, letters, tid, start, stop, rows, tid in self.autosomes)
 
     def fill_gaps(self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None = None) -> None:
-        """Count the autosomes' positions that no ``add_depth`` covered, after all workers are merged: depth 0.
+        """Count the reference that no ``add_depth`` counted, after all workers are merged: depth 0.
 
-        ``within`` limits it to some intervals (contig -> int64[n, 2], sorted, apart); None: whole contigs.
+        ``within`` limits it to some intervals (contig -> int64[n, 2], sorted, apart); None: the whole reference.
         """
-        for tid, start, stop in list(self.coverage.gaps(self._territory(reference, within))):
+        lengths, ours = reference.contigs, {name for name, _ in self.contigs}
+        if within is None:
+            within = {name: np.array([[0, length]]) for name, length in lengths.items()}
+        asked = {name: spans for name, spans in within.items() if name in lengths}
+        for name, start, stop in list(self.territory.gaps(asked)):
             for low in range(start, stop, GAP_CHUNK):
                 high = min(low + GAP_CHUNK, stop)
-                bases = reference.fetch(self.contigs[tid][0], low, high)
-                self.coverage.add_uncovered(tid, low, high, high - low - int(np.count_nonzero(bases == ord("N"))))
+                letters = reference.letters(name, low, min(high + WINDOW, lengths[name]))
+                self.windows.add(pack_reference(letters, low, self._backend), low, high, lengths[name])
+                if name in ours:
+                    known = high - low - int(np.count_nonzero(letters[: high - low] == ord("N")))
+                    self.coverage.add_uncovered(known, is_autosome(name))
 
     def add_variants(self, calls: Iterable[tuple[str, Variant]], case: Hashable = None) -> None:
         """Count calls, each with its contig's name. Called at all, it makes "none found" a count of 0.
@@ -186,10 +230,17 @@ class SampleQc:
         self.reads.merge(other.reads)
         self.depth.merge(other.depth)
         self.coverage.merge(other.coverage)
+        self.picard.merge(other.picard)
+        self.windows.merge(other.windows)
+        self.territory.merge(other.territory)
         self.calls.merge(other.calls)
         for case, counts in other.waiting.items():
             self.waiting.setdefault(case, CallCounts()).merge(counts)
         self.has_variants |= other.has_variants
+
+    def insert_sizes(self) -> dict[str, Bins]:
+        """Orientation of pairs -> insert sizes and how many pairs have each (Picard's)."""
+        return insert_sizes(self.picard.result(), self.picard.far)
 
     def alignment_metrics(self) -> Metrics:
         """GA4GH metrics of reads and coverage."""
@@ -207,15 +258,6 @@ class SampleQc:
         figures |= flag_figures(self.flags.result()) | depth_figures(depth)
         return figures | (call_figures(self.calls.variants.result()) if self.has_variants else {})
 
-    def _territory(
-        self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None
-    ) -> dict[int, NDArray[np.int64]]:
-        spans = {}
-        for tid, name in self.autosomes.items():
-            if name in reference.contigs and (within is None or name in within):
-                spans[tid] = np.array([[0, self.contigs[tid][1]]]) if within is None else within[name]
-        return spans
-
 
 def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None = None) -> dict[str, Path]:
     """Write all QC files of a sample; what each is -> where it is.
@@ -227,6 +269,11 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
         "stats": directory / f"{sample}.stats.txt",
         "mosdepth_summary": directory / f"{sample}.mosdepth.summary.txt",
         "mosdepth_distribution": directory / f"{sample}.mosdepth.global.dist.txt",
+        "quality_yield": directory / f"{sample}.quality_yield_metrics.txt",
+        "insert_size": directory / f"{sample}.insert_size_metrics.txt",
+        "alignment_summary": directory / f"{sample}.alignment_summary_metrics.txt",
+        "gc_bias_detail": directory / f"{sample}.gc_bias.detail_metrics.txt",
+        "gc_bias_summary": directory / f"{sample}.gc_bias.summary_metrics.txt",
         "metrics": directory / f"{sample}.metrics.json",
     }
     depth = qc.depth.result(qc.contigs, qc.flags.records_per_contig())
@@ -234,6 +281,13 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
     write_stats(files["stats"], stats_parts(qc, ordered or OrderedQc()))
     write_summary(files["mosdepth_summary"], depth)
     write_distribution(files["mosdepth_distribution"], depth)
+    counts = qc.picard.result()
+    write_quality_yield(files["quality_yield"], sample, counts)
+    if not write_insert_sizes(files["insert_size"], sample, qc.insert_sizes()):
+        del files["insert_size"]
+    write_alignment_summary(files["alignment_summary"], sample, counts)
+    windows = qc.windows.result()
+    write_gc_bias(files["gc_bias_detail"], files["gc_bias_summary"], sample, windows, counts)
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
     if qc.has_variants:
         files["vcfstats"] = directory / f"{sample}.vcfstats.txt"

@@ -1,0 +1,539 @@
+"""picard: what each record adds to the metrics of reads that Picard 2.27.5 collects with its default options.
+
+One kernel for five tools, since all of them ask for the same walk over the CIGAR, the bases and the tags:
+CollectQualityYieldMetrics, CollectInsertSizeMetrics, CollectAlignmentSummaryMetrics, CollectGcBiasMetrics, and what
+CollectWgsMetrics leaves out. ``reads`` counts the mapped records of one tile, by the tile that holds their first base;
+``unmapped`` the others of a batch. Names in capitals are Picard's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .mismatch import compare_read, mark_no_calls
+from .qc import is_quality
+from .records import (
+    CIGAR_D,
+    CIGAR_H,
+    CIGAR_I,
+    CIGAR_S,
+    DUPLICATE,
+    MATE_REVERSE,
+    MATE_UNMAPPED,
+    PAIRED,
+    PROPER_PAIR,
+    QC_FAIL,
+    READ1,
+    REVERSE,
+    SECONDARY,
+    SUPPLEMENTARY,
+    UNMAPPED,
+    Records,
+    consumes_query,
+    consumes_reference,
+    u32,
+)
+from .scalar import is_match, nt16_at
+from .stretch import MOST_UNKNOWN, WINDOW, Stretch, window_gc
+from .tags import NO_TAG, read_tags
+
+MIN_MAPQ = 20  # phred; MAPPING_QUALITY_THRESHOLD of AlignmentSummaryMetricsCollector, MINIMUM_MAPPING_QUALITY of Wgs
+Q20, Q30 = 20, 30  # phred
+FARTHEST_PAIR = 100_000  # bp; ChimeraUtil.DEFAULT_INSERT_SIZE_LIMIT
+ADAPTER_BASES = 16  # AdapterUtility.ADAPTER_MATCH_LENGTH
+NEAR_INSERTS = 1 << 16  # bp; longer ones are counted one by one
+PIECE = 1 << 20  # qualities summed in 32 bits
+# Of 4-bit codes; of A, C, G and T only, as SequenceUtil.complement has it.
+COMPLEMENT = np.array([0, 8, 4, 3, 2, 5, 6, 7, 1, 9, 10, 11, 12, 13, 14, 15], dtype=np.uint8)
+
+FIRST_OF_PAIR, SECOND_OF_PAIR, UNPAIRED = range(3)
+FR, RF, TANDEM = range(3)  # SamPairUtil.PairOrientation, in its order
+
+# Columns of ``ReadCounts.yields``, whose rows are reads that failed the vendor's filter and those that passed it.
+YIELD_READS, YIELD_BASES, YIELD_Q20, YIELD_Q30, YIELD_QUALITY, YIELD_COLUMNS = range(6)
+
+# Columns of ``ReadCounts.totals``; names are AlignmentSummaryMetrics' fields and AlignmentSummaryMetricsCollector's.
+TOTAL_NAMES = (
+    "TOTAL_READS",
+    "PF_READS",
+    "PF_NOISE_READS",
+    "PF_READS_ALIGNED",
+    "PF_ALIGNED_BASES",
+    "PF_HQ_ALIGNED_READS",
+    "PF_HQ_ALIGNED_BASES",
+    "PF_HQ_ALIGNED_Q20_BASES",
+    "MISMATCHES",
+    "INDELS",
+    "READS_ALIGNED_IN_PAIRS",
+    "PF_READS_IMPROPER_PAIRS",
+    "POSITIVE_STRAND",
+    "CHIMERAS",
+    "CHIMERAS_DENOMINATOR",
+    "ADAPTER_READS",
+    "SOFT_CLIPPED",
+    "HARD_CLIPPED",
+    "SOFT_CLIPPED_3PRIME",
+    "READS_CLIPPED_3PRIME",
+)
+(
+    TOTAL_READS,
+    PF_READS,
+    PF_NOISE_READS,
+    PF_READS_ALIGNED,
+    PF_ALIGNED_BASES,
+    PF_HQ_ALIGNED_READS,
+    PF_HQ_ALIGNED_BASES,
+    PF_HQ_ALIGNED_Q20_BASES,
+    MISMATCHES,
+    INDELS,
+    READS_ALIGNED_IN_PAIRS,
+    PF_READS_IMPROPER_PAIRS,
+    POSITIVE_STRAND,
+    CHIMERAS,
+    CHIMERAS_DENOMINATOR,
+    ADAPTER_READS,
+    SOFT_CLIPPED,
+    HARD_CLIPPED,
+    SOFT_CLIPPED_3PRIME,
+    READS_CLIPPED_3PRIME,
+) = range(len(TOTAL_NAMES))
+
+# Rows of ``ReadCounts.gc``, and elements of ``ReadCounts.gc_totals``.
+GC_READS, GC_BASES, GC_ERRORS, GC_ROWS = range(4)
+CLUSTERS, ALIGNED_READS = range(2)
+
+# Elements of ``ReadCounts.excluded``: bases that CollectWgsMetrics leaves out with their reads, by its filters' order.
+EXCLUDED_ADAPTER, EXCLUDED_MAPQ, EXCLUDED_DUPE, EXCLUDED_UNPAIRED, EXCLUSIONS = range(5)
+
+
+class ReadCounts(NamedTuple):
+    """Counters of reads, all int64.
+
+    yields      [2, YIELD_COLUMNS] by vendor's filter
+    totals      [3, 20]            by category (first, second of a pair, unpaired)
+    lengths     [3, n]             PF reads by bases in SEQ
+    aligned     [3, n]             PF reads by bases that are not clipped
+    mismatches  [3, n]             aligned PF reads by mismatches, 0 for those of low mapping quality
+    cycles      [3, n]             bad bases by cycle (Picard's, see ``mark_cycle``)
+    inserts     [3, NEAR_INSERTS]  pairs by orientation and insert size
+    gc          [GC_ROWS, GC_BINS] read starts, bases, errors by the GC of the window where a read starts
+    gc_totals   [2]
+    excluded    [EXCLUSIONS]
+    """
+
+    yields: Any
+    totals: Any
+    lengths: Any
+    aligned: Any
+    mismatches: Any
+    cycles: Any
+    inserts: Any
+    gc: Any
+    gc_totals: Any
+    excluded: Any
+
+
+# -- qualities ---------------------------------------------------------------------------------------------------------
+
+
+@shared
+def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
+    """Of ``length`` bytes less ``shift``: how many are 20 or more, 30 or more, and their sum, as signed bytes."""
+    twenty, thirty, total = np.int64(0), np.int64(0), np.int64(0)
+    while length > 0:
+        some = min(length, np.int64(PIECE))
+        over_20, over_30, part = np.int32(0), np.int32(0), np.int32(0)
+        for k in range(start, start + some):  # an unsigned index keeps this vectorised
+            byte = raw[np.uint64(k)]
+            over_20 = np.int32(over_20 + is_quality(byte, Q20 + shift))
+            over_30 = np.int32(over_30 + is_quality(byte, Q30 + shift))
+            part = np.int32(part + np.int32(byte) - (np.int32(byte >= np.uint8(128)) << 8))
+        twenty += over_20
+        thirty += over_30
+        total += part - shift * some
+        start += some
+        length -= some
+    return twenty, thirty, total
+
+
+@shared
+def has_qualities(i: Any, records: Any) -> Any:
+    """False where a record's qualities are not stored (SAM v1, section 4.2: 0xff)."""
+    return records.l_seq[i] > 0 and records.raw[records.qual[i]] != 255
+
+
+@shared
+def read_qualities(i: Any, records: Any, original: Any, original_length: Any) -> Any:
+    """``sum_qualities`` of OQ where there is one, else of QUAL."""
+    if original >= 0:
+        return sum_qualities(records.raw, original, original_length, np.int64(33))
+    length = np.int64(records.l_seq[i]) if has_qualities(i, records) else np.int64(0)
+    return sum_qualities(records.raw, records.qual[i], length, np.int64(0))
+
+
+@shared
+def aligned_q20(i: Any, records: Any) -> Any:
+    """Aligned bases of quality 20 or more, by QUAL."""
+    found, query = np.int64(0), np.int64(0)
+    for k in range(records.n_cigar[i] if has_qualities(i, records) else 0):
+        word = u32(records.raw, records.cigar[i] + 4 * k)
+        length = (word >> 4) * consumes_query(word & 15)
+        if is_match(word & 15):
+            found += sum_qualities(records.raw, records.qual[i] + query, length, np.int64(0))[0]
+        query += length
+    return found
+
+
+@shared
+def count_yield(flag: Any, length: Any, twenty: Any, thirty: Any, total: Any, out: Any) -> None:
+    """CollectQualityYieldMetrics.acceptRecord."""
+    row = 0 if flag & QC_FAIL else 1
+    atomic_add(out.yields, (row, YIELD_READS), 1)
+    atomic_add(out.yields, (row, YIELD_BASES), length)
+    atomic_add(out.yields, (row, YIELD_Q20), twenty)
+    atomic_add(out.yields, (row, YIELD_Q30), thirty)
+    atomic_add(out.yields, (row, YIELD_QUALITY), total)
+
+
+# -- CIGAR -------------------------------------------------------------------------------------------------------------
+
+
+@shared
+def shape(i: Any, records: Any) -> Any:
+    """What a CIGAR says of its read.
+
+    Returns bases aligned, inserted and deleted, gaps, reference bases spanned, bases soft-clipped and hard-clipped, and
+    of the soft-clipped those after and those before some operation that is no clip.
+    """
+    aligned, inserted, deleted, gaps, span = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    soft, hard, behind, before, pending = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    inside = False
+    for k in range(records.n_cigar[i]):
+        word = u32(records.raw, records.cigar[i] + 4 * k)
+        operation, length = word & 15, word >> 4
+        span += length * consumes_reference(operation)
+        if operation == CIGAR_S:
+            soft += length
+            pending += length
+            behind += length if inside else 0
+        elif operation == CIGAR_H:
+            hard += length
+        else:
+            inside = True
+            before += pending
+            pending = np.int64(0)
+            aligned += length if is_match(operation) else 0
+            inserted += length if operation == CIGAR_I else 0
+            deleted += length if operation == CIGAR_D else 0
+            gaps += operation == CIGAR_I or operation == CIGAR_D
+    return aligned, inserted, deleted, gaps, span, soft, hard, behind, before
+
+
+# -- adapters ----------------------------------------------------------------------------------------------------------
+
+
+@shared
+def first_bases(i: Any, records: Any) -> Any:
+    """The first ``ADAPTER_BASES`` bases in the order of sequencing, as 4-bit codes."""
+    key = np.uint64(0)
+    turned = (records.flag[i] & (UNMAPPED | REVERSE)) == REVERSE
+    for k in range(ADAPTER_BASES):
+        code = nt16_at(records.raw, records.seq[i], records.l_seq[i] - 1 - k if turned else k)
+        key = (key << np.uint64(4)) | np.uint64(COMPLEMENT[code] if turned else code)
+    return key
+
+
+@shared
+def unequal(word: Any) -> Any:
+    """Of 16 4-bit numbers those that are not 0, each as its lowest bit."""
+    word |= word >> np.uint64(2)
+    word |= word >> np.uint64(1)
+    return word & np.uint64(0x1111111111111111)
+
+
+@shared
+def is_adapter(i: Any, records: Any, adapters: Any) -> Any:
+    """AdapterUtility.isAdapter: an unmapped read, or one of mapping quality 0, that begins as an adapter does.
+
+    ``adapters`` uint64[n]: pieces of adapters, 16 bases as 4-bit codes; one base may differ.
+    """
+    if records.l_seq[i] < ADAPTER_BASES or not (records.flag[i] & UNMAPPED or records.mapq[i] == 0):
+        return False
+    key = first_bases(i, records)
+    found = False
+    for a in range(adapters.shape[0]):
+        differing = unequal(key ^ adapters[a])
+        found |= (differing & (differing - np.uint64(differing != 0))) == 0
+    return found
+
+
+# -- pairs -------------------------------------------------------------------------------------------------------------
+
+
+@shared
+def pair_orientation(i: Any, records: Any, span: Any) -> Any:
+    """SamPairUtil.getPairOrientation of a read that is mapped as its mate is; ``span``: reference bases it covers."""
+    flag, start = records.flag[i], np.int64(records.pos[i]) + 1
+    reverse = (flag & REVERSE) != 0
+    if reverse == ((flag & MATE_REVERSE) != 0):
+        return TANDEM
+    forward_start = np.int64(records.mate_pos[i]) + 1 if reverse else start
+    reverse_start = start + span - 1 if reverse else start + records.tlen[i]
+    return FR if forward_start < reverse_start else RF
+
+
+@shared
+def is_mapped_pair(flag: Any) -> Any:
+    """True for a read of a pair both of which are mapped."""
+    return (flag & (PAIRED | UNMAPPED | MATE_UNMAPPED)) == PAIRED
+
+
+@shared
+def count_insert(i: Any, records: Any, span: Any, k: Any, far: Any, out: Any) -> None:
+    """CollectInsertSizeMetrics: a pair by its second read. Sizes of ``NEAR_INSERTS`` and more go into ``far[k]``."""
+    flag, size = records.flag[i], abs(np.int64(records.tlen[i]))
+    if not is_mapped_pair(flag) or flag & (READ1 | SECONDARY | SUPPLEMENTARY | DUPLICATE) or size == 0:
+        return
+    orientation = pair_orientation(i, records, span)
+    if size < NEAR_INSERTS:
+        atomic_add(out.inserts, (orientation, size), 1)
+    else:
+        far[k] = (np.int64(orientation) << 32) | size
+
+
+# -- alignment summary -------------------------------------------------------------------------------------------------
+
+
+@shared
+def category_of(flag: Any) -> Any:
+    """Row of the counters of alignments."""
+    if not flag & PAIRED:
+        return UNPAIRED
+    return FIRST_OF_PAIR if flag & READ1 else SECOND_OF_PAIR
+
+
+@shared
+def count_chimera(i: Any, records: Any, span: Any, mate_mapq: Any, split: Any, category: Any, out: Any) -> None:
+    """Whether a mapped read is looked at as a chimera, and whether it is one."""
+    flag, good = records.flag[i], records.mapq[i] >= MIN_MAPQ
+    if not is_mapped_pair(flag):
+        if good:
+            atomic_add(out.totals, (category, CHIMERAS_DENOMINATOR), 1)
+            atomic_add(out.totals, (category, CHIMERAS), split)
+        return
+    atomic_add(out.totals, (category, READS_ALIGNED_IN_PAIRS), 1)
+    if mate_mapq == NO_TAG or (mate_mapq >= MIN_MAPQ and good):
+        apart = abs(np.int64(records.tlen[i])) > FARTHEST_PAIR or records.tid[i] != records.mate_tid[i]
+        atomic_add(out.totals, (category, CHIMERAS_DENOMINATOR), 1)
+        atomic_add(out.totals, (category, CHIMERAS), apart or split or pair_orientation(i, records, span) != FR)
+
+
+@shared
+def count_read(i: Any, records: Any, form: Any, adapter: Any, tags: Any, category: Any, out: Any) -> None:
+    """AlignmentSummaryMetricsCollector.collectReadData, for a primary read."""
+    aligned, inserted, _, _, span, soft, hard, behind, before = form
+    flag = records.flag[i]
+    atomic_add(out.totals, (category, TOTAL_READS), 1)
+    if flag & QC_FAIL:
+        return
+    longest = out.lengths.shape[1] - 1
+    atomic_add(out.totals, (category, PF_READS), 1)
+    atomic_add(out.totals, (category, PF_NOISE_READS), tags[4])
+    atomic_add(out.totals, (category, ADAPTER_READS), adapter)
+    atomic_add(out.totals, (category, HARD_CLIPPED), hard)
+    atomic_add(out.lengths, (category, min(records.l_seq[i], longest)), 1)
+    atomic_add(out.aligned, (category, min(aligned + inserted, longest)), 1)
+    if flag & UNMAPPED:
+        return
+    clip = before if flag & REVERSE else behind
+    atomic_add(out.totals, (category, SOFT_CLIPPED), soft)
+    atomic_add(out.totals, (category, SOFT_CLIPPED_3PRIME), clip)
+    atomic_add(out.totals, (category, READS_CLIPPED_3PRIME), clip > 0)
+    atomic_add(out.totals, (category, PF_READS_ALIGNED), 1)
+    atomic_add(out.totals, (category, PF_READS_IMPROPER_PAIRS), (flag & (PAIRED | PROPER_PAIR)) == PAIRED)
+    atomic_add(out.totals, (category, POSITIVE_STRAND), (flag & REVERSE) == 0)
+    count_chimera(i, records, span, tags[2], tags[3], category, out)
+
+
+@shared
+def count_bases(i: Any, records: Any, form: Any, q20: Any, mismatches: Any, category: Any, out: Any) -> None:
+    """AlignmentSummaryMetricsCollector.collectQualityData, for a primary, mapped PF read. ``q20`` -1: not known."""
+    aligned = form[0]
+    good = records.mapq[i] >= MIN_MAPQ
+    atomic_add(out.totals, (category, PF_ALIGNED_BASES), aligned)
+    atomic_add(out.totals, (category, MISMATCHES), mismatches)
+    atomic_add(out.totals, (category, INDELS), form[3])
+    atomic_add(out.mismatches, (category, min(mismatches, out.mismatches.shape[1] - 1) if good else 0), 1)
+    if good:
+        if q20 < 0:
+            q20 = aligned_q20(i, records)
+        atomic_add(out.totals, (category, PF_HQ_ALIGNED_READS), 1)
+        atomic_add(out.totals, (category, PF_HQ_ALIGNED_BASES), aligned)
+        atomic_add(out.totals, (category, PF_HQ_ALIGNED_Q20_BASES), q20)
+
+
+# -- GC bias, and what CollectWgsMetrics leaves out --------------------------------------------------------------------
+
+
+@shared
+def count_start(
+    i: Any, records: Any, span: Any, errors: Any, letters: Any, origin: Any, contig_length: Any, out: Any
+) -> None:
+    """GcBiasMetricsCollector.addRead: a mapped read in the window where it starts.
+
+    Picard takes a 1-based position for an index from 0; windows that it did not compute, at a contig's end, have GC 0.
+    """
+    atomic_add(out.gc_totals, ALIGNED_READS, 1)
+    start = np.int64(records.pos[i]) + 1
+    if records.flag[i] & REVERSE:
+        start = start + span - 1 - WINDOW
+    if start <= 0:
+        return
+    gc = np.int32(0)
+    if start < contig_length - WINDOW:
+        gc, unknown = window_gc(letters, start - origin)
+        if unknown > MOST_UNKNOWN:
+            return
+    atomic_add(out.gc, (GC_READS, gc), 1)
+    atomic_add(out.gc, (GC_BASES, gc), records.l_seq[i])
+    atomic_add(out.gc, (GC_ERRORS, gc), errors)
+
+
+@shared
+def count_excluded(i: Any, records: Any, aligned: Any, adapter: Any, out: Any) -> None:
+    """The aligned bases of a read that CollectWgsMetrics leaves out, by the first of its filters that does."""
+    flag = records.flag[i]
+    if flag & SECONDARY:
+        return
+    if adapter:
+        atomic_add(out.excluded, EXCLUDED_ADAPTER, aligned)
+    elif records.mapq[i] < MIN_MAPQ:
+        atomic_add(out.excluded, EXCLUDED_MAPQ, aligned)
+    elif flag & DUPLICATE:
+        atomic_add(out.excluded, EXCLUDED_DUPE, aligned)
+    elif flag & MATE_UNMAPPED or not flag & PAIRED:
+        atomic_add(out.excluded, EXCLUDED_UNPAIRED, aligned)
+
+
+# -- reads -------------------------------------------------------------------------------------------------------------
+
+
+@shared
+def count_record(
+    i: Any, k: Any, records: Any, stretch: Any, origin: Any, contig_length: Any, adapters: Any, far: Any, out: Any
+) -> None:
+    """Add row ``i`` to all counters. ``contig_length`` 0: there is no reference for it."""
+    flag = records.flag[i]
+    primary = not flag & (SECONDARY | SUPPLEMENTARY)
+    compared = contig_length > 0 and not flag & UNMAPPED and records.l_seq[i] > 0
+    category = category_of(flag) if primary and not flag & QC_FAIL else -1
+    form = shape(i, records)
+    adapter = is_adapter(i, records, adapters)
+    mismatches = np.int64(0)
+    if compared:
+        mismatches = compare_read(i, records, stretch, origin, category, out.cycles)
+        errors = mismatches + form[1] + form[2]
+        count_start(i, records, form[4], errors, stretch.letters, origin, contig_length, out)
+    if records.l_seq[i] > 0 and (flag & READ1 or not flag & PAIRED):
+        atomic_add(out.gc_totals, CLUSTERS, 1)
+    count_excluded(i, records, form[0], adapter, out)
+    if not primary:
+        return
+    tags = read_tags(i, records)
+    twenty, thirty, total = read_qualities(i, records, tags[0], tags[1])
+    count_yield(flag, records.l_seq[i], twenty, thirty, total, out)
+    count_insert(i, records, form[4], k, far, out)
+    count_read(i, records, form, adapter, tags, category_of(flag), out)
+    if flag & (UNMAPPED | QC_FAIL):
+        mark_no_calls(i, records, category_of(flag), out.cycles)
+    else:
+        known = tags[0] < 0 and form[0] == records.l_seq[i]
+        count_bases(i, records, form, twenty if known else np.int64(-1), mismatches, category, out)
+
+
+@shared
+def count_mapped(
+    k: Any,
+    records: Any,
+    first: Any,
+    tid: Any,
+    start: Any,
+    stop: Any,
+    stretch: Any,
+    origin: Any,
+    contig_length: Any,
+    adapters: Any,
+    far: Any,
+    out: Any,
+) -> None:
+    """Add row ``first + k`` if it is mapped and starts in [start, stop) of contig ``tid``."""
+    i = first + k
+    if records.tid[i] == tid and start <= records.pos[i] < stop and not records.flag[i] & UNMAPPED:
+        count_record(i, k, records, stretch, origin, contig_length, adapters, far, out)
+
+
+@cpu_loop
+def reads_cpu(
+    n: int,
+    records: Records,
+    first: int,
+    tid: int,
+    start: int,
+    stop: int,
+    stretch: Stretch,
+    origin: int,
+    contig_length: int,
+    adapters: Any,
+    far: Any,
+    out: ReadCounts,
+) -> None:
+    for k in range(n):
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, out)
+
+
+@cuda_loop
+def reads_cuda(
+    n: int,
+    records: Records,
+    first: int,
+    tid: int,
+    start: int,
+    stop: int,
+    stretch: Stretch,
+    origin: int,
+    contig_length: int,
+    adapters: Any,
+    far: Any,
+    out: ReadCounts,
+) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, out)
+
+
+@shared
+def count_unmapped(k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, out: Any) -> None:
+    """Add row ``first + k`` if it is not mapped, or nowhere."""
+    i = first + k
+    if records.flag[i] & UNMAPPED or records.tid[i] < 0:
+        count_record(i, k, records, stretch, np.int64(0), np.int64(0), adapters, far, out)
+
+
+@cpu_loop
+def unmapped_cpu(
+    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, out: ReadCounts
+) -> None:
+    for k in range(n):
+        count_unmapped(k, records, first, stretch, adapters, far, out)
+
+
+@cuda_loop
+def unmapped_cuda(
+    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, out: ReadCounts
+) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        count_unmapped(k, records, first, stretch, adapters, far, out)

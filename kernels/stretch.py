@@ -1,0 +1,105 @@
+"""stretch: a stretch of the reference packed for comparing with reads, and its windows by their GC."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .scalar import NT16_OF_ASCII
+
+WINDOW = 100  # bp; SCAN_WINDOW_SIZE of CollectGcBiasMetrics
+MOST_UNKNOWN = 4  # N in a window; GcBiasUtils.calculateGc
+GC_BINS = WINDOW + 1
+CHUNK = 1024  # windows that one thread counts
+
+
+class Stretch(NamedTuple):
+    """A stretch of one contig's reference, as its letters stand there.
+
+    letters  uint8[n]        upper-case ASCII
+    even     uint8[n/2 + 9]  4-bit codes, base k in nibble k, as BAM packs them
+    odd      uint8[n/2 + 9]  4-bit codes, base k in nibble k + 1
+    """
+
+    letters: Any
+    even: Any
+    odd: Any
+
+
+@shared
+def code_at(letters: Any, k: Any) -> Any:
+    """4-bit code of letter ``k``, 0 outside of the stretch."""
+    return np.uint8(NT16_OF_ASCII[letters[k]]) if 0 <= k < letters.shape[0] else np.uint8(0)
+
+
+@shared
+def pack_byte(k: Any, stretch: Any) -> None:
+    """Byte ``k`` of both packings."""
+    first = code_at(stretch.letters, 2 * k)
+    stretch.even[k] = np.uint8((first << np.uint8(4)) | code_at(stretch.letters, 2 * k + 1))
+    stretch.odd[k] = np.uint8((code_at(stretch.letters, 2 * k - 1) << np.uint8(4)) | first)
+
+
+@cpu_loop
+def pack_cpu(n: int, stretch: Stretch) -> None:
+    for k in range(n):
+        pack_byte(k, stretch)
+
+
+@cuda_loop
+def pack_cuda(n: int, stretch: Stretch) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        pack_byte(k, stretch)
+
+
+@shared
+def is_gc(letter: Any) -> Any:
+    """1 for C and G."""
+    return np.int32(letter == np.uint8(67)) | np.int32(letter == np.uint8(71))
+
+
+@shared
+def is_unknown(letter: Any) -> Any:
+    """1 for N."""
+    return np.int32(letter == np.uint8(78))
+
+
+@shared
+def window_gc(letters: Any, at: Any) -> Any:
+    """How many of the ``WINDOW`` letters from index ``at`` on are C or G, and how many N."""
+    gc, unknown = np.int32(0), np.int32(0)
+    for k in range(at, at + WINDOW):
+        letter = letters[np.uint64(k)]
+        gc = np.int32(gc + is_gc(letter))
+        unknown = np.int32(unknown + is_unknown(letter))
+    return gc, unknown
+
+
+@shared
+def count_windows(chunk: Any, letters: Any, first: Any, stop: Any, counts: Any) -> None:
+    """Add the windows of one chunk of the starts [first, stop), indices into ``letters``, to int64[GC_BINS]."""
+    low = first + chunk * CHUNK
+    high = min(low + CHUNK, stop)
+    gc, unknown = window_gc(letters, low)
+    for at in range(low, high):
+        if unknown <= MOST_UNKNOWN:
+            atomic_add(counts, gc, 1)
+        if at + 1 < high:
+            gc = np.int32(gc + is_gc(letters[at + WINDOW]) - is_gc(letters[at]))
+            unknown = np.int32(unknown + is_unknown(letters[at + WINDOW]) - is_unknown(letters[at]))
+
+
+@cpu_loop
+def windows_cpu(n: int, letters: Any, first: int, stop: int, counts: Any) -> None:
+    for chunk in range(n):
+        count_windows(chunk, letters, first, stop, counts)
+
+
+@cuda_loop
+def windows_cuda(n: int, letters: Any, first: int, stop: int, counts: Any) -> None:
+    chunk = cuda.grid(1)
+    if chunk < n:
+        count_windows(chunk, letters, first, stop, counts)

@@ -1,0 +1,77 @@
+"""tags: the auxiliary fields of a record that the quality control asks for (SAM v1, section 4.2.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .jit import shared
+from .records import AUX_SIZE, i32, u16, u32, u64
+
+NO_TAG = -(1 << 40)
+
+
+@shared
+def text_end(raw: Any, at: Any, stop: Any) -> Any:
+    """Index of the first zero byte from ``at`` on, at most ``stop``; eight bytes a step."""
+    while at + 8 <= stop:
+        word = u64(raw, at)
+        low_bits = word & np.uint64(0x7F7F7F7F7F7F7F7F)
+        if ~((low_bits + np.uint64(0x7F7F7F7F7F7F7F7F)) | word | np.uint64(0x7F7F7F7F7F7F7F7F)):
+            break
+        at += 8
+    while at < stop and raw[at] != 0:
+        at += 1
+    return at
+
+
+@shared
+def tag_integer(raw: Any, at: Any, kind: Any) -> Any:
+    """The value at ``at`` of a tag of an integer type (SAM v1, section 4.2.4), ``NO_TAG`` of another type."""
+    if kind == 67:  # C
+        return np.int64(raw[at])
+    if kind == 99:  # c
+        return np.int64(raw[at]) - ((np.int64(raw[at]) >> 7) << 8)
+    if kind == 83:  # S
+        return np.int64(u16(raw, at))
+    if kind == 115:  # s
+        return np.int64(u16(raw, at)) - ((np.int64(u16(raw, at)) >> 15) << 16)
+    if kind == 73:  # I
+        return np.int64(u32(raw, at))
+    return np.int64(i32(raw, at)) if kind == 105 else np.int64(NO_TAG)  # i
+
+
+@shared
+def read_tags(i: Any, records: Any) -> Any:
+    """What Picard asks of a record's tags.
+
+    Returns the offset of OQ's text (-1: none) and its length, MQ (``NO_TAG``: none), whether there is SA, whether XN
+    is 1.
+    """
+    raw = records.raw
+    at = records.qual[i] + records.l_seq[i]
+    stop = records.offset[i] + 4 + u32(raw, records.offset[i])
+    original, original_length, mate_mapq = np.int64(-1), np.int64(0), np.int64(NO_TAG)
+    split, noise = False, False
+    while at + 4 <= stop:
+        first, second, kind, value = raw[at], raw[at + 1], raw[at + 2], at + 3
+        if kind == 90 or kind == 72:  # Z, H
+            at = text_end(raw, value, stop) + 1
+            if first == 79 and second == 81 and at - 1 > value:  # OQ
+                original, original_length = value, at - 1 - value
+        elif kind == 66:  # B
+            size = AUX_SIZE[raw[value]]
+            if size == 0 or at + 8 > stop:
+                break
+            at += 8 + size * u32(raw, at + 4)
+        else:
+            at = value + AUX_SIZE[kind]
+            if at == value or at > stop:
+                break
+            if first == 77 and second == 81:  # MQ
+                mate_mapq = tag_integer(raw, value, kind)
+            elif first == 88 and second == 78:  # XN
+                noise = tag_integer(raw, value, kind) == 1
+        split = split or (first == 83 and second == 65)  # SA
+    return original, original_length, mate_mapq, split, noise

@@ -1,0 +1,150 @@
+"""Picard's metrics of reads: equal to the naive twin, to Picard itself, and to Picard's output on real reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpucall.config import Batching
+from gpucall.kernels import picard as kernel
+from gpucall.qc import SampleQc, histogram, write
+from gpucall.qc.picard_text import format_value
+
+from . import naive_picard
+from .fixtures import Read, write_bam, write_fasta
+from .kernel_inputs import DEVICES, open_device
+from .picard import genome, ours, picard, picard_reads
+from .qc_reads import CONTIGS, Genome, stream
+
+LETTERS = genome()
+GENOME = {name: letters.upper() for name, letters in LETTERS.items()}
+CATEGORIES = ("first", "second", "unpaired")
+
+
+def counted(qc: SampleQc) -> dict[str, dict[Any, int]]:
+    """The counters by name, as ``naive_picard.count`` names them, without zeros."""
+    counts = qc.picard.result()
+    found: dict[str, dict[Any, int]] = {
+        "totals": {
+            (name, kind): counts.totals[row, getattr(kernel, name)]
+            for name in kernel.TOTAL_NAMES
+            for row, kind in enumerate(CATEGORIES)
+        },
+        "yields": {
+            (bool(row), name): counts.yields[row, column]
+            for row in range(2)
+            for column, name in enumerate(("reads", "bases", "q20", "q30", "quality"))
+        },
+        "gc": {
+            (name, percent): count
+            for row, name in enumerate(("reads", "bases", "errors"))
+            for percent, count in enumerate(counts.gc[row])
+        },
+        "gc_totals": dict(zip(("clusters", "aligned"), counts.gc_totals, strict=True)),
+        "excluded": dict(zip(("adapter", "mapq", "dupe", "unpaired"), counts.excluded, strict=True)),
+        "inserts": {
+            (name, int(size)): n for name, bins in qc.insert_sizes().items() for size, n in zip(*bins, strict=True)
+        },
+    }
+    for name in ("lengths", "aligned", "mismatches", "cycles"):
+        table = getattr(counts, name)
+        found[name] = {(CATEGORIES[row], int(k)): table[row, k] for row, k in np.argwhere(table)}
+    return without_zeros(found)
+
+
+def without_zeros(found: Mapping[str, Mapping[Any, int]]) -> dict[str, dict[Any, int]]:
+    kept = {name: {key: int(count) for key, count in table.items() if count} for name, table in found.items()}
+    return {name: table for name, table in kept.items() if table}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_equals_naive(tmp_path_factory: pytest.TempPathFactory, device: str, seed: int) -> None:
+    reads = picard_reads(seed, GENOME, pairs=40)
+    path = write_bam(tmp_path_factory.mktemp("picard") / "reads.bam", reads, CONTIGS, index=None)
+    qc = stream(path, GENOME, backend=open_device(device))
+    assert counted(qc) == without_zeros(naive_picard.count(reads, GENOME))
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    batch_bytes=st.integers(1, 30000),
+    tile_span=st.integers(1, 1000),
+    workers=st.integers(1, 3),
+)
+def test_does_not_depend_on_how_the_stream_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, batch_bytes: int, tile_span: int, workers: int
+) -> None:
+    reads = picard_reads(seed, GENOME, pairs=40)
+    path = write_bam(tmp_path_factory.mktemp("picard") / "reads.bam", reads, CONTIGS, index=None)
+    qc = stream(path, GENOME, Batching(batch_bytes=batch_bytes, tile_span=tile_span), workers=workers)
+    qc.fill_gaps(Genome(GENOME))
+    assert counted(qc) == without_zeros(naive_picard.count(reads, GENOME))
+    windows = sum((naive_picard.windows(letters) for letters in GENOME.values()), Counter())
+    assert {percent: count for percent, count in enumerate(qc.windows.result()) if count} == windows
+
+
+def test_long_reads_and_far_pairs(tmp_path: Path) -> None:
+    """Reads of more bases than the tables begin with, and pairs farther apart than theirs hold."""
+    reads = [
+        Read("long", 0, "30S700M", "A" * 30 + GENOME["chr1"][:700], qual=30, flag=0),
+        Read("far", 5, "30M", GENOME["chr1"][5:35], flag=0xA3, mate_pos=300, tlen=70_000),
+        Read("far", 300, "30M", GENOME["chr1"][300:330], flag=0x53, mate_pos=5, tlen=-70_000),
+    ]
+    path = write_bam(tmp_path / "reads.bam", reads, CONTIGS, index=None)
+    qc = stream(path, GENOME, Batching(batch_bytes=1), workers=2)
+    assert counted(qc) == without_zeros(naive_picard.count(reads, GENOME))
+    assert qc.insert_sizes()["FR"][0].tolist() == [70_000]
+
+
+def test_equals_picard_on_odd_reads(tmp_path: Path, peer: Callable[[str], str]) -> None:
+    peer("PicardCommandLine")
+    reads = [read for read in picard_reads(21, GENOME, pairs=3000) if read.seq != "*"]  # Picard stops at those
+    bam = write_bam(tmp_path / "reads.bam", reads, CONTIGS)
+    reference = write_fasta(tmp_path / "reference.fa", LETTERS)
+    qc = stream(bam, GENOME)
+    qc.fill_gaps(Genome(GENOME))
+    write(qc, tmp_path, "ours")
+    assert ours(tmp_path, "ours") == picard(bam, reference, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        (0.5, "0.5"),
+        (1.0, "1"),
+        (1 / 3, "0.333333"),
+        (2 / 3, "0.666667"),
+        (1 / 128, "0.007812"),
+        (3 / 128, "0.023437"),
+        (float("nan"), "?"),
+        (float("inf"), "?"),
+        (float("-inf"), "-?"),
+        (123456789.0, "123456789"),
+        ("PAIR", "PAIR"),
+    ],
+)
+def test_numbers_are_printed_as_java_prints_them(value: int | float | str, text: str) -> None:
+    assert format_value(value) == text
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=200))
+def test_histogram_statistics(values: list[int]) -> None:
+    keys, counts = histogram.filled(np.bincount(values))
+    assert histogram.mean(keys, counts) == pytest.approx(np.mean(values))
+    assert histogram.median(keys, counts) == np.median(values)
+    assert histogram.standard_deviation(keys, counts) == pytest.approx(np.std(values, ddof=1))
+    deviations = np.abs(np.array(values) - np.median(values))
+    assert histogram.median_absolute_deviation(keys, counts) == np.median(deviations)
+    assert histogram.mode(keys, counts) == min(values, key=lambda value: (-values.count(value), value))
+    assert histogram.percentile(keys, counts, 0.2) == sorted(values)[-(-len(values) // 5) - 1]

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gpucall.kernels import jit, native
 from gpucall.kernels.jit import cpu_loop, shared
@@ -118,6 +120,12 @@ def test_digest_follows_imports() -> None:
     names = {path.name for path in jit._imported(kernels / "pairhmm.py")}
     assert {"pairhmm.py", "lanes.py", "records.py", "jit.py", "native.py"} <= names
     assert "depth.py" not in names
+
+
+@given(st.integers(0, 40), st.integers(0, 5), st.integers(1, 3))
+def test_addresses_are_numpys(size: int, start: int, step: int) -> None:
+    array = np.zeros(size, dtype=np.int32)[start::step]
+    assert native.address(array) == array.ctypes.data
 
 
 def test_kinds_tell_types_apart() -> None:

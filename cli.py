@@ -24,6 +24,7 @@ import gpucall
 from gpucall.errors import GpucallError, HostMemoryError, Interrupted, QualityFailed, UsageError
 
 if TYPE_CHECKING:
+    from gpucall.config import Gvcf
     from gpucall.engine import CallResult
 
 EXIT_CODES = """\b
@@ -148,6 +149,15 @@ def call(
     fail_on_qc: FailOnQcOption = False,
     platform: PlatformOption = "",
     batch: BatchOption = "",
+    gvcf: Annotated[bool, typer.Option("--gvcf", help="Write a gVCF, too: SAMPLE.g.vcf.gz.")] = False,
+    gvcf_bands: Annotated[
+        str | None,
+        typer.Option(metavar="GQ,...", help="GQs from which on a block begins. Default: 20,30,40 (GATK's reblocked)."),
+    ] = None,
+    non_ref: Annotated[
+        str | None, typer.Option(metavar="ALLELE", help="<NON_REF> (default) or <*>, for any allele not named.")
+    ] = None,
+    gvcf_len: Annotated[bool, typer.Option("--gvcf-len", help="As VCF 4.5: FORMAT LEN beside END, and <*>.")] = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -156,6 +166,7 @@ def call(
     \b
     Writes into the folder --out:
       SAMPLE.vcf.gz, .tbi               SNVs and indels with genotypes, indexed
+      SAMPLE.g.vcf.gz, .tbi             with --gvcf: and blocks of everything between
       SAMPLE.variants.parquet           the same as a table (--parquet)
       SAMPLE.flagstat.txt, .stats.txt   as samtools flagstat, samtools stats
       SAMPLE.mosdepth.summary.txt,
@@ -195,6 +206,7 @@ def call(
             sex=sex,
             ploidy_regions=ploidy_regions,
             parquet=parquet,
+            gvcf=_gvcf_settings(gvcf, gvcf_bands, non_ref, gvcf_len),
             progress=report,
             reporting=Reporting(profile, platform, batch),
         )
@@ -202,6 +214,15 @@ def call(
         typer.echo(_describe(result))
     if fail_on_qc:
         _fail_on_qc(result)
+
+
+def _gvcf_settings(wanted: bool, bands: str | None, non_ref: str | None, lengths: bool) -> Gvcf | None:
+    """What the gVCF's options say; None: no gVCF."""
+    from gpucall.config import Gvcf
+
+    if not wanted and (bands is not None or non_ref is not None or lengths):
+        raise UsageError("--gvcf-bands, --non-ref and --gvcf-len say what a gVCF looks like: give --gvcf, too")
+    return Gvcf.parse(bands, non_ref, lengths) if wanted else None
 
 
 @app.command(short_help="Simulate a genome with known truth, call it, score it.")

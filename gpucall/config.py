@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Batching:
@@ -160,6 +162,62 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure of the reference a position without a call is (docs/methods.md, 'Reference confidence')."""
+
+    flank: int = 5  # bp on either side of a repeat that a fragment must show to speak against a gap in it
+    min_clip: int = 8  # bp; shorter soft clips are no sign of an insertion or deletion
+    clip_cost: int = 20 * 64  # 1/64 phred: a clip that no variant caused
+
+
+BANDS = (20, 30, 40)
+NON_REF = "<NON_REF>"
+
+
+@dataclass(frozen=True, slots=True)
+class Gvcf:
+    """What a gVCF looks like.
+
+    The default bands are those of GATK's reblocked gVCFs (WARP, ReblockGVCF: -GQB 20 -GQB 30 -GQB 40).
+    """
+
+    bands: tuple[int, ...] = BANDS  # GQ from which on another block begins, phred
+    non_ref: str = NON_REF  # the allele that nobody named; VCF 4.5, section 5.5, has <*>
+    lengths: bool = False  # VCF 4.5: FORMAT LEN beside END
+
+    @classmethod
+    def parse(cls, bands: str | None, non_ref: str | None, lengths: bool) -> Gvcf:
+        """Settings from what the command line says; None: not said.
+
+        Raises
+        ------
+        UsageError
+        """
+        if non_ref not in (None, "<NON_REF>", "<*>"):
+            raise UsageError(f"--non-ref {non_ref} is not known; give <NON_REF> or <*> (in quotes)")
+        if lengths and non_ref == "<NON_REF>":
+            raise UsageError("--gvcf-len and --non-ref <NON_REF> contradict: VCF 4.5 defines LEN for <*> only")
+        name = non_ref or ("<*>" if lengths else NON_REF)
+        return cls(BANDS if bands is None else parse_bands(bands), name, lengths)
+
+
+def parse_bands(text: str) -> tuple[int, ...]:
+    """GQs from ``20,30,40``: ascending, 1 to 99.
+
+    Raises
+    ------
+    UsageError
+    """
+    words = text.split(",")
+    bands = tuple(int(word) for word in words if word.strip().isdecimal())
+    if len(bands) != len(words) or sorted({*bands}) != list(bands) or not all(1 <= band <= 99 for band in bands):
+        raise UsageError(
+            f"--gvcf-bands {text!r} cannot be read: expected GQs from 1 to 99 in ascending order, as 20,30,40"
+        )
+    return bands
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
@@ -171,6 +229,7 @@ class Settings:
     haplotyping: Haplotyping = field(default_factory=Haplotyping)
     genotyping: Genotyping = field(default_factory=Genotyping)
     paralogs: Paralogs = field(default_factory=Paralogs)
+    confidence: Confidence = field(default_factory=Confidence)
     filtering: Filtering = field(default_factory=Filtering)
     sexing: Sexing = field(default_factory=Sexing)
     tables: Tables = field(default_factory=Tables)

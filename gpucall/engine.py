@@ -19,16 +19,20 @@ from numpy.typing import NDArray
 from . import __version__, assembly, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
 from .annotations import strand_table
 from .backend import Backend, select
-from .config import Reporting, Settings
+from .confidence import reference_confidence
+from .config import Gvcf, Reporting, Settings
 from .errors import EmptyInput, UsageError
 from .genotype import Call
+from .gvcf_output import GvcfOutput, KindStretch, Positions
 from .io.alignments import RecordSource
+from .io.gvcf import GvcfWriter
 from .io.merged import lanes_sample, open_lanes
 from .io.reference import Reference, callable_bases, check_header
 from .io.tables import TableWriter
 from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
 from .machine import cores
+from .nonref import with_unlisted
 from .outputs import OutputFolder
 from .ploidy import regions as ploidy_regions
 from .ploidy import sex as sexing
@@ -73,12 +77,14 @@ class Piece:
     segments  records, in order, for every number of copies that is possible
     depth     of the autosomes, X and Y, by bin
     snvs      diploid SNVs by kind of stretch and zygosity
+    positions  stretches in order, for the gVCF
     """
 
     ordered: qc.OrderedPiece
     segments: list[Segment] = field(default_factory=list)
     depth: list[BinDepth] = field(default_factory=list)
     snvs: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+    positions: list[Positions] = field(default_factory=list)
 
 
 @dataclass
@@ -148,6 +154,7 @@ class Run:
     settings: Settings
     regions: Intervals | None
     ploidies: PloidyRegions = field(default_factory=PloidyRegions)
+    gvcf: Gvcf | None = None
     gaps: NDArray[np.int32] = field(default_factory=lambda: np.zeros((7, 33), dtype=np.int32))
 
     usual_depth: float = 0.0
@@ -166,6 +173,10 @@ class Run:
                 examined = self.examine(batch, tile, origin, bases)
                 self._add_depth(piece, contig, tile, examined)
                 self._add_calls(piece, contig, tile, examined, quality)
+                if self.gvcf is not None:
+                    piece.positions += self._positions(contig, tile, examined, self.gvcf)
+                for call in (call for calls in examined.calls.values() for call in calls):
+                    call.evidence = None  # the reads of a whole window
         return piece
 
     def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
@@ -173,6 +184,38 @@ class Run:
         first, stop = batch.first_new, len(batch.records.pos)
         gc = self.backend.download(quality.add_reads(batch.device, first, stop))
         return qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
+
+    def _positions(self, contig: str, tile: Tile, examined: Examined, settings: Gvcf) -> Iterator[Positions]:
+        """What a tile adds to the gVCF."""
+        first = examined.first
+        if not first.decided:
+            return
+        explaining = self._explaining(contig, tile, first)
+        whole = reference_confidence(
+            first.reads, first.evidence, first.events, explaining, self.gaps, self.settings.confidence
+        )
+        for owned in self._owned(contig, tile):
+            for start, stop, kind in self.ploidies.split(contig, *owned):
+                calls = {
+                    n: [
+                        with_unlisted(call, settings.non_ref)
+                        for call in examined.calls[n]
+                        if start <= call.position < stop
+                    ]
+                    for n in OPTIONS[kind]
+                }
+                if calls:
+                    yield Positions(contig, whole.part(start, stop), calls)
+
+    def _explaining(self, contig: str, tile: Tile, first: Pass) -> list[Call]:
+        """The calls in and around a tile, each position's under the highest ploidy that it can have."""
+        margin = self.settings.paralogs.margin
+        return [
+            call
+            for start, stop, kind in self.ploidies.split(contig, tile.start - margin, tile.stop + margin)
+            for call in first.calls(max(OPTIONS[kind], default=0))
+            if start <= call.position < stop
+        ]
 
     def _add_depth(self, piece: Piece, contig: str, tile: Tile, examined: Examined) -> None:
         """Add what a tile's depth says of the sample's sex."""
@@ -345,6 +388,7 @@ def call(
     sex: str = "auto",
     ploidy_regions: str | os.PathLike[str] | None = None,
     parquet: bool = False,
+    gvcf: Gvcf | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
     reporting: Reporting | None = None,
@@ -376,6 +420,8 @@ def call(
         (``gpucall.ploidy.regions.read_bed``).
     parquet
         write the records as Parquet, too (``docs/parquet.md``).
+    gvcf
+        write a gVCF, too, as these settings say.
     progress
         called with (done, total, unit).
     reporting
@@ -402,7 +448,7 @@ def call(
             check_contigs(fasta, lane, asked)
         name = lanes_sample(source.lanes, sample)
         log.info("sample: %s", name)
-        run = Run(source, fasta, backend, settings, asked, find_ploidies(source, ploidy_regions, asked))
+        run = Run(source, fasta, backend, settings, asked, find_ploidies(source, ploidy_regions, asked), gvcf)
         folder = stack.enter_context(OutputFolder(Path(out), name))
         return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option, report, parquet)
 
@@ -532,9 +578,12 @@ def run_sample(
         counts["passed"] += records.passed
 
     held = HeldRecords(write, folder.folder)
+    blocks = open_gvcf(run, name, folder, device)
     try:
         for piece in process_all(run, batches, accumulators, workers, pool):
             held.add(piece.segments)
+            if blocks is not None:
+                blocks.add(piece.positions)
             evidence.add(piece.depth, piece.snvs)
             ordered.add(piece.ordered)
             if progress is not None:
@@ -542,10 +591,14 @@ def run_sample(
         check_not_empty(run, batcher)
         sex = sexing.infer(evidence, run.regions, option)
         held.release(sex.ploidy)
+        if blocks is not None:
+            blocks.close(sex.ploidy, sex.header())
     except BaseException:
         held.close()
         for writer in writers:
             writer.abort()
+        if blocks is not None:
+            blocks.abort()
         raise
     counts["reads"] = batcher.records_kept
     for writer in writers:
@@ -559,6 +612,26 @@ def run_sample(
     verdict = report.write(folder.folder, name, total.figures(), header, run.source.path)
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts, verdict)
+
+
+def open_gvcf(run: Run, name: str, folder: OutputFolder, device: str) -> GvcfOutput | None:
+    """Where the gVCF goes, if there is to be one."""
+    if run.gvcf is None:
+        return None
+    path, header = folder.path(f"{name}.g.vcf.gz"), run.source.header
+    writer = GvcfWriter(path, header, name, provenance(run, device), run.settings.filtering, run.gvcf)
+    return GvcfOutput(writer, territory(run), run.gvcf, run.reference, folder.folder)
+
+
+def territory(run: Run) -> Iterator[KindStretch]:
+    """What a gVCF covers, in the order of the reads' contigs: all that the reference knows, or the regions asked."""
+    header = run.source.header
+    for contig, length in zip(header.names, header.lengths.tolist(), strict=True):
+        if contig not in run.reference.contigs:
+            continue
+        spans = [(0, length)] if run.regions is None else run.regions.spans(contig).tolist()
+        for start, stop in spans:
+            yield from (KindStretch(contig, *each) for each in run.ploidies.split(contig, start, stop))
 
 
 def report_sex(sex: sexing.Sex) -> None:

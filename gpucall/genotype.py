@@ -35,6 +35,31 @@ BASE_GENOTYPES = {ploidy: combinations(4, ploidy) for ploidy in (1, 2)}
 PAIRS = BASE_GENOTYPES[2]
 
 
+@dataclass(frozen=True, slots=True)
+class BaseEvidence:
+    """What a call from bases was made of: the cost of every genotype of bases, and fragments by base and strand."""
+
+    costs: list[int]
+    count: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class HaplotypeEvidence:
+    """What a call of a window was made of.
+
+    states  of each haplotype: its allele
+    priors  of each allele but the reference, 1/64 phred
+    lowest  cost that the call's lowest likelihood stands for
+    caps    int64[fragments] what a fragment says at most
+    """
+
+    weighed: Weighed
+    states: list[int]
+    priors: list[int]
+    lowest: int
+    caps: NDArray[np.int64]
+
+
 @dataclass
 class Call:
     """One record to be.
@@ -62,6 +87,7 @@ class Call:
     phase_set: int = -1  # 0-based position of the first call of the phase set; -1: not phased
     filters: list[str] = field(default_factory=list)
     info: dict[str, object] = field(default_factory=dict)
+    evidence: BaseEvidence | HaplotypeEvidence | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_snv(self) -> bool:
@@ -197,6 +223,7 @@ def snv_call(
         edge=sum(edge[base] for base in alternates) / fragments,
         depth=sum(sum(strands) for strands in count),
         info=rank_numbers(RANKS, ranks),
+        evidence=BaseEvidence(costs, count),
     )
 
 
@@ -238,7 +265,7 @@ def merge_mates(reads: TileReads, scored: list[Scored], settings: Genotyping) ->
     for part, window in zip(members.split(costs), scored, strict=True):
         part[:, : len(window.haplotypes)] = window.costs
     absent = costs == none
-    cap = np.minimum(settings.read_cap, host.mapq[members.rows] * SCALE)
+    cap = fragment_caps(reads, members.rows, settings)
     costs = np.minimum(costs - costs.min(axis=1, keepdims=True), cap[:, None])
     costs[absent] = 0
     mate = members.index_of(members.window, host.mate[members.rows])
@@ -248,6 +275,11 @@ def merge_mates(reads: TileReads, scored: list[Scored], settings: Genotyping) ->
     first = (ahead > 0) | ((ahead == 0) & (host.flag[members.rows] & READ1 > 0))
     keep = (says > mate_says) | ((says == mate_says) & first)
     return members.where(keep), costs[keep]
+
+
+def fragment_caps(reads: TileReads, rows: NDArray[np.int32], settings: Genotyping) -> NDArray[np.int64]:
+    """By how much each fragment may tell two haplotypes apart, 1/64 phred."""
+    return np.minimum(settings.read_cap, reads.batch.records.mapq[rows].astype(np.int64) * SCALE)
 
 
 def pair_costs(
@@ -418,6 +450,7 @@ def site_call(
         edge=-1.0,
         depth=support.covering,
         info={**support.ranks, "HAPCOUNT": supported_haplotypes(weighed.costs)},
+        evidence=HaplotypeEvidence(weighed, states, priors, lowest, fragment_caps(reads, weighed.rows, settings)),
     )
     return call, states
 

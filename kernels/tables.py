@@ -46,6 +46,13 @@ def log_sum_table() -> NDArray[np.int64]:
     return np.array(entries, dtype=np.int64)
 
 
+@cache
+def intact_costs() -> NDArray[np.int32]:
+    """int32[costs]: the cost of no gap by the cost of a gap, 1/64 phred; as far as that of probability 1e-5."""
+    errors = [min(10 ** (-gap / (10 * SCALE)), 0.75) for gap in range(50 * SCALE + 1)]
+    return np.array([cost(1 - error) for error in errors], dtype=np.int32)
+
+
 def _through(points: list[tuple[int, float]]) -> NDArray[np.float64]:
     """33 values on straight lines through (repeats, value) points, level beyond them."""
     repeats, values = zip(*points, strict=True)

@@ -21,7 +21,7 @@ import pysam
 import pytest
 
 from gpucall import engine
-from gpucall.config import Batching, Calibration, Filters, Settings
+from gpucall.config import Batching, Calibration, Filters, Gvcf, Settings
 
 from . import fixtures, small_sample, tricky_sample
 from .conftest import ROOT
@@ -49,10 +49,11 @@ BATCHINGS = {
 def call(
     out: Path, reads: Path | list[Path], reference: Path, settings: Settings | None = None, **options: Any
 ) -> Outputs:
-    """What a run writes: the VCF's body and the QC files."""
-    chosen = {"device": "cpu", "threads": 1, "settings": settings} | options
+    """What a run writes: the bodies of VCF and gVCF, and the QC files."""
+    chosen = {"device": "cpu", "threads": 1, "settings": settings, "gvcf": Gvcf()} | options
     files = engine.call(reads, reference, out, **chosen).files
-    return {"vcf": body(files["vcf"])} | {kind: files[kind].read_bytes() for kind in QC_FILES}
+    bodies = {kind: body(files[kind]) for kind in ("vcf", "gvcf")}
+    return bodies | {kind: files[kind].read_bytes() for kind in QC_FILES}
 
 
 def body(vcf: Path) -> bytes:
@@ -63,7 +64,8 @@ def body(vcf: Path) -> bytes:
 
 def check_same(outputs: Outputs, expected: Outputs) -> None:
     """Equal, the calls line by line, since a long difference of bytes says little."""
-    assert outputs["vcf"].splitlines() == expected["vcf"].splitlines()
+    for kind in ("vcf", "gvcf"):
+        assert outputs[kind].splitlines() == expected[kind].splitlines()
     assert outputs == expected
 
 
@@ -220,17 +222,30 @@ def test_threads_in_random_order(tmp_path: Path, few_reads: tricky_sample.Files)
 
 def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
     """The outputs of ``gpucall call`` in a process of its own."""
-    command = [sys.executable, "-m", "gpucall", "call", "--device", device, "--threads", "2", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "gpucall",
+        "call",
+        "--device",
+        device,
+        "--threads",
+        "2",
+        "--gvcf",
+        "--out",
+        str(out),
+    ]
     environment = os.environ | ({"NUMBA_ENABLE_CUDASIM": "1"} if simulator else {})
     command += ["--reference", str(sample.reference), str(sample.bam)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    (vcf,) = out.glob("*.vcf.gz")
+    gvcf, vcf = sorted(out.glob("*.vcf.gz"))
     name = vcf.name.removesuffix(".vcf.gz")
+    assert gvcf.name == f"{name}.g.vcf.gz"
     texts = [path for path in sorted(out.iterdir()) if path.suffix in (".txt", ".json") and "manifest" not in path.name]
     assert len(texts) == len(QC_FILES)
-    return {"vcf": body(vcf)} | {path.name.removeprefix(name): path.read_bytes() for path in texts}
+    return {"vcf": body(vcf), "gvcf": body(gvcf)} | {path.name.removeprefix(name): path.read_bytes() for path in texts}
 
 
 def test_simulator(tmp_path: Path) -> None:

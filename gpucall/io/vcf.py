@@ -38,10 +38,12 @@ META = (
 INFO_ORDER = {name: number for number, name in enumerate(re.findall("##INFO=<ID=([^,]+)", META))}
 
 
-def header_lines(header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> str:
+def header_lines(
+    header: Header, sample: str, provenance: Iterable[str], settings: Filtering, version: str = "VCFv4.3"
+) -> str:
     """The VCF header; ``provenance`` are whole ``##`` lines."""
     values = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
-    lines = ["##fileformat=VCFv4.3", *provenance, '##FILTER=<ID=PASS,Description="All filters passed">']
+    lines = [f"##fileformat={version}", *provenance, '##FILTER=<ID=PASS,Description="All filters passed">']
     lines += [f'##FILTER=<ID={name},Description="{text.format(**values)}">' for name, text in DESCRIPTIONS.items()]
     lines += META.splitlines()
     lines += [
@@ -90,10 +92,18 @@ class VcfWriter:
     them.
     """
 
-    def __init__(self, path: Path, header: Header, sample: str, provenance: Iterable[str], settings: Filtering) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        sample: str,
+        provenance: Iterable[str],
+        settings: Filtering,
+        version: str = "VCFv4.3",
+    ) -> None:
         self.path = path
         self._csi = bool(len(header.lengths)) and int(np.max(header.lengths)) > 1 << 29
-        self._text = partial(header_lines, header, sample, settings=settings)
+        self._text = partial(header_lines, header, sample, settings=settings, version=version)
         self._provenance = list(provenance)
         self._out = BgzfWriter(path.with_name(f"{path.name}.records"), level=6)
 

@@ -10,7 +10,7 @@ import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from .regions import FIXED, Kind
 
@@ -27,7 +27,7 @@ class Segment(NamedTuple):
     """The records of one stretch, as they are for each ploidy that it can have; none are written for another."""
 
     kind: Kind
-    options: dict[int, Written]
+    options: dict[int, Any]  # ``Written``, or what else the writer takes
 
 
 class HeldRecords:
@@ -44,7 +44,7 @@ class HeldRecords:
     """
 
     def __init__(
-        self, write: Callable[[Written], None], folder: Path, ploidy: Callable[[Kind], int | None] = FIXED.get
+        self, write: Callable[[Any], None], folder: Path, ploidy: Callable[[Kind], int | None] = FIXED.get
     ) -> None:
         self._write = write
         self._folder = folder
@@ -56,7 +56,7 @@ class HeldRecords:
         for segment in segments:
             known = self._ploidy(segment.kind)
             if self._spool is None and known is not None:
-                self._write(segment.options.get(known, Written()))
+                self._choose(segment, known)
                 continue
             if self._spool is None:
                 self._spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (closed by close)
@@ -65,8 +65,12 @@ class HeldRecords:
     def release(self, ploidy: Callable[[Kind], int]) -> None:
         """Write all that was held."""
         for segment in self._read():
-            self._write(segment.options.get(ploidy(segment.kind), Written()))
+            self._choose(segment, ploidy(segment.kind))
         self.close()
+
+    def _choose(self, segment: Segment, ploidy: int) -> None:
+        if ploidy in segment.options:
+            self._write(segment.options[ploidy])
 
     def close(self) -> None:
         """Let go of what is held; calling it again does nothing."""

@@ -1,0 +1,565 @@
+"""confidence: how sure the reads are of the reference at every position, against an alternate that nobody named.
+
+Two doubts are weighed at each position: that a base differs, and that an insertion or deletion lies there. Sums are of
+costs (1/64 phred) by which the reads fit a heterozygous or a homozygous alternate worse than the reference.
+
+Nearly all bases equal the reference at good quality; such a base saves ``EVEN`` whatever its quality is. So the first
+kernel marks where aligned stretches start and stop, sums up qualities, and looks closely at weak bases only; bases that
+differ are known from ``pileup.evidence``; and ``pairs`` corrects what overlapping mates were counted twice for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .depth import has_unknown_bases, next_common, walk_start
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .pileup import base_quality
+from .records import CIGAR_S, Records, consumes_query, consumes_reference, u32
+from .scalar import base_at, is_match
+
+HALF = 193  # cost of probability 1/2, 1/64 phred (``genotype.HALF``)
+EVEN = 192  # what a good base that equals the reference saves on half of the alleles being something else
+STRONG = 20  # phred; from this base quality on a base saves EVEN (less 0.7/64 phred)
+THIRD = 305  # cost of one of three wrong bases: -10 log10(1/3)
+CHUNK = 32  # bases looked at together
+
+
+class Cover(NamedTuple):
+    """What reads say of the reference, over the positions of a ``Reference`` stretch (see ``Totals`` for the sums).
+
+    start    int32[n + 1] aligned stretches of fragments that start at a position
+    stop     int32[n + 1] aligned stretches that end before it
+    clip     int32[n + 1] long soft clips at its left edge
+    quality  int32[n]     sum of the qualities of all aligned bases, phred
+    depth    int32[n]     correction of the depth: bases that do not count
+    het      int32[n]     correction of what a heterozygous alternate costs more than the reference
+    alt      int32[n]     correction of what a homozygous alternate costs more
+    """
+
+    start: Any
+    stop: Any
+    clip: Any
+    quality: Any
+    depth: Any
+    het: Any
+    alt: Any
+
+
+class Repeats(NamedTuple):
+    """The tandem repeats around each position of a stretch.
+
+    left   int32[n] where the repeats around a position start; itself where there is none
+    right  int32[n] where they stop
+    gap    int32[n] cost of a gap there, 1/64 phred
+    """
+
+    left: Any
+    right: Any
+    gap: Any
+
+
+class Differing(NamedTuple):
+    """``count`` and ``quality`` of ``pileup.Evidence``: int32[n, 4] reads with another base, sum of their qualities."""
+
+    count: Any
+    quality: Any
+
+
+class Totals(NamedTuple):
+    """Reference confidence by position.
+
+    depth  int32[n] fragments whose base counts
+    het    int32[n] what a heterozygous alternate costs more than the reference, at least 0, 1/64 phred
+    alt    int32[n] what a homozygous (or haploid) alternate costs more
+    """
+
+    depth: Any
+    het: Any
+    alt: Any
+
+
+# -- reads -------------------------------------------------------------------------------------------------------------
+
+
+@shared
+def weak_loss(quality: Any, costs: Any) -> Any:
+    """What a base that equals the reference says less than a good one of its quality would: (het, alt).
+
+    ``costs`` are ``tables.base_costs``.
+    """
+    if quality >= STRONG:
+        return np.int64(0), np.int64(0)
+    het = costs[1, quality] - costs[0, quality]
+    alt = costs[2, quality] - costs[0, quality]
+    return EVEN - het, 64 * quality + THIRD - alt
+
+
+@shared
+def look_at_base(
+    records: Records, row: Any, query: Any, at: Any, code: Any, limit: Any, floor: Any, costs: Any, out: Cover
+) -> Any:
+    """Correct the sums for a weak or unknown base: taken for a good one that equals the reference."""
+    base = base_at(records.raw, records.seq[row], query)
+    quality = np.int64(records.raw[records.qual[row] + query])
+    kept = min(quality, limit)
+    if quality < floor or base > 3:
+        atomic_add(out.depth, at, -1)
+        atomic_add(out.het, at, -EVEN)
+        atomic_add(out.alt, at, -(64 * kept + THIRD))
+    elif base == code[at]:
+        het, alt = weak_loss(kept, costs)
+        atomic_add(out.het, at, -het)
+        atomic_add(out.alt, at, -alt)
+
+
+@shared
+def add_stretch(
+    records: Records,
+    row: Any,
+    query: Any,
+    at: Any,
+    length: Any,
+    code: Any,
+    limit: Any,
+    unknown: Any,
+    floor: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """Add ``length`` aligned bases from ``query`` on, at index ``at`` of the stretch."""
+    atomic_add(out.start, at, 1)
+    atomic_add(out.stop, at + length, 1)
+    shift = records.qual[row] + query - at
+    capped = np.int32(limit)
+    low = at
+    while low < at + length:
+        high = min(low + CHUNK, at + length)
+        weak = np.uint8(unknown)
+        for k in range(low, high):
+            quality = records.raw[np.uint64(k + shift)]
+            weak |= np.uint8(quality < np.uint8(STRONG))
+            atomic_add(out.quality, np.uint64(k), min(np.int32(quality), capped))
+        if weak:
+            for k in range(low, high):
+                look_at_base(records, row, query + k - at, k, code, limit, floor, costs, out)
+        low = high
+
+
+@shared
+def cover_read(
+    i: Any,
+    records: Records,
+    rows: Any,
+    origin: Any,
+    code: Any,
+    floor: Any,
+    cap: Any,
+    min_clip: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """Add the aligned stretches, qualities and long clips of read ``rows[i]``; the stretch starts at ``origin``."""
+    row = rows[i]
+    size = np.int64(code.shape[0])
+    at = np.int64(records.pos[row]) - origin
+    query = np.int64(0)
+    limit = min(np.int64(records.mapq[row]), np.int64(cap))
+    unknown = has_unknown_bases(row, records) or limit < STRONG
+    for k in range(records.n_cigar[row]):
+        word = u32(records.raw, records.cigar[row] + 4 * k)
+        operation, length = word & 15, np.int64(word >> 4)
+        if is_match(operation):
+            skip = max(-at, np.int64(0))
+            keep = min(at + length, size) - at - skip
+            if keep > 0:
+                add_stretch(records, row, query + skip, at + skip, keep, code, limit, unknown, floor, costs, out)
+        elif operation == CIGAR_S and length >= min_clip and 0 <= at <= size:
+            atomic_add(out.clip, at, 1)
+        at += length * consumes_reference(operation)
+        query += length * consumes_query(operation)
+
+
+@cpu_loop
+def cover_cpu(
+    n: int,
+    records: Records,
+    rows: Any,
+    origin: int,
+    code: Any,
+    floor: int,
+    cap: int,
+    min_clip: int,
+    costs: Any,
+    out: Cover,
+) -> None:
+    for i in range(n):
+        cover_read(i, records, rows, origin, code, floor, cap, min_clip, costs, out)
+
+
+@cuda_loop
+def cover_cuda(
+    n: int,
+    records: Records,
+    rows: Any,
+    origin: int,
+    code: Any,
+    floor: int,
+    cap: int,
+    min_clip: int,
+    costs: Any,
+    out: Cover,
+) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        cover_read(i, records, rows, origin, code, floor, cap, min_clip, costs, out)
+
+
+# -- overlapping mates -------------------------------------------------------------------------------------------------
+
+
+@shared
+def says(base: Any, expected: Any, quality: Any, costs: Any) -> Any:
+    """What one base adds to (depth, het, alt), as ``cover`` and ``totals`` count it; base > 3: nothing."""
+    if base > 3:
+        return np.int64(0), np.int64(0), np.int64(0)
+    full = 64 * quality + THIRD
+    if base == expected:
+        het, alt = weak_loss(quality, costs)
+        return np.int64(1), EVEN - het, full - alt
+    return np.int64(1), EVEN - full, -full
+
+
+@shared
+def counted(records: Records, row: Any, query: Any, floor: Any, limit: Any) -> Any:
+    """(base, quality up to ``limit``) of a read; base 4 where it does not count."""
+    quality = np.int64(records.raw[records.qual[row] + query])
+    base = base_at(records.raw, records.seq[row], query)
+    return (base if quality >= floor else np.int64(4)), min(quality, limit)
+
+
+@shared
+def single(records: Records, row: Any, query: Any, expected: Any, floor: Any, cap: Any, costs: Any) -> Any:
+    """What a base was counted for: one that differs is capped by the mapping quality only (``pileup.evidence``)."""
+    base, quality = counted(records, row, query, floor, np.int64(records.mapq[row]))
+    if base == expected:
+        quality = min(quality, np.int64(cap))
+    return says(base, expected, quality, costs)
+
+
+@shared
+def resolved(
+    records: Records, row: Any, mate: Any, query: Any, query_mate: Any, expected: Any, floor: Any, cap: Any, costs: Any
+) -> Any:
+    """What the fragment says: the better base of the two; where they disagree, with the difference."""
+    base, _ = counted(records, row, query, floor, np.int64(cap))
+    other, _ = counted(records, mate, query_mate, floor, np.int64(cap))
+    quality = base_quality(records, row, query, cap)
+    quality_mate = base_quality(records, mate, query_mate, cap)
+    if base > 3:
+        base, quality = other, quality_mate
+    elif other <= 3:
+        if base != other:
+            if quality == quality_mate:
+                base = np.int64(4)
+            elif quality < quality_mate:
+                base = other
+            quality = max(quality, quality_mate) - min(quality, quality_mate)
+        else:
+            quality = max(quality, quality_mate)
+    return says(base, expected, quality, costs)
+
+
+@shared
+def correct_base(
+    records: Records,
+    row: Any,
+    mate: Any,
+    query: Any,
+    query_mate: Any,
+    at: Any,
+    code: Any,
+    floor: Any,
+    cap: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """Replace what both mates were counted for at index ``at`` by what their fragment says there.
+
+    The depth loses one already where their stretches meet, and EVEN and THIRD with it.
+    """
+    expected = np.int64(code[at])
+    depth, het, alt = resolved(records, row, mate, query, query_mate, expected, floor, cap, costs)
+    depth_a, het_a, alt_a = single(records, row, query, expected, floor, cap, costs)
+    depth_b, het_b, alt_b = single(records, mate, query_mate, expected, floor, cap, costs)
+    if depth - depth_a - depth_b != -1:
+        atomic_add(out.depth, at, depth - depth_a - depth_b + 1)
+    if het - het_a - het_b != -EVEN:
+        atomic_add(out.het, at, het - het_a - het_b + EVEN)
+    atomic_add(out.alt, at, alt - alt_a - alt_b + THIRD)
+
+
+@shared
+def correct_pair(
+    i: Any,
+    records: Records,
+    rows: Any,
+    usable: Any,
+    origin: Any,
+    code: Any,
+    floor: Any,
+    cap: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """Count the positions that read ``rows[i]`` shares with its mate, an earlier row, once."""
+    row = rows[i]
+    mate = records.mate[row]
+    if mate < 0 or mate > row or not usable[mate]:
+        return
+    size = np.int64(code.shape[0])
+    state, start, stop, query, query_mate = next_common(records, row, mate, walk_start(records, row, mate))
+    while start < stop:
+        low, high = max(start - origin, np.int64(0)), min(stop - origin, size)
+        if low < high:
+            atomic_add(out.start, low, -1)
+            atomic_add(out.stop, high, -1)
+            for at in range(low, high):
+                step = at + origin - start
+                correct_base(records, row, mate, query + step, query_mate + step, at, code, floor, cap, costs, out)
+        state, start, stop, query, query_mate = next_common(records, row, mate, state)
+
+
+@cpu_loop
+def pairs_cpu(
+    n: int,
+    records: Records,
+    rows: Any,
+    usable: Any,
+    origin: int,
+    code: Any,
+    floor: int,
+    cap: int,
+    costs: Any,
+    out: Cover,
+) -> None:
+    for i in range(n):
+        correct_pair(i, records, rows, usable, origin, code, floor, cap, costs, out)
+
+
+@cuda_loop
+def pairs_cuda(
+    n: int,
+    records: Records,
+    rows: Any,
+    usable: Any,
+    origin: int,
+    code: Any,
+    floor: int,
+    cap: int,
+    costs: Any,
+    out: Cover,
+) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        correct_pair(i, records, rows, usable, origin, code, floor, cap, costs, out)
+
+
+# -- repeats -----------------------------------------------------------------------------------------------------------
+
+
+@cpu_loop
+def paint_repeats(found: Any, n: int, gaps: Any, out: Repeats) -> None:
+    """Fill ``out`` from the ``n`` tandem repeats that ``calibrate.find_repeats`` found; ``gaps`` as the pair-HMM's.
+
+    Host code: it runs once a stretch, whatever the reads are.
+    """
+    for k in range(out.left.shape[0]):
+        out.left[k], out.right[k], out.gap[k] = k, k + 1, gaps[1, 1]
+    for r in range(n):
+        start, stop = found[r, 0], found[r, 1]
+        gap = gaps[found[r, 2], min(found[r, 3], gaps.shape[1] - 1)]
+        for k in range(start, stop):
+            out.left[k] = min(out.left[k], start)
+            out.right[k] = max(out.right[k], stop)
+            out.gap[k] = min(out.gap[k], gap)
+
+
+# -- positions ---------------------------------------------------------------------------------------------------------
+
+
+class Gaps(NamedTuple):
+    """Gaps and stretches, summed up over the positions of a stretch.
+
+    started    int32[n + 1] aligned stretches that start at a position or before
+    stopped    int32[n + 1] aligned stretches that end before a position, or before one to its left
+    gapped     int32[n + 1] fragments with a gap in the repeat around a position that no call explains
+    explained  int32[n + 1] fragments with a gap there that a call does explain
+    """
+
+    started: Any
+    stopped: Any
+    gapped: Any
+    explained: Any
+
+
+@shared
+def base_doubt(k: Any, evidence: Differing, cover: Cover, gaps: Gaps) -> Any:
+    """(depth, het, alt) of the bases at a position, as they are counted singly and corrected."""
+    depth = np.int64(gaps.started[k]) - np.int64(gaps.stopped[k])
+    differ, quality = np.int64(0), np.int64(0)
+    for base in range(4):
+        differ += evidence.count[k, base]
+        quality += evidence.quality[k, base]
+    against = 64 * quality + THIRD * differ
+    het = EVEN * depth - against + cover.het[k]
+    alt = 64 * np.int64(cover.quality[k]) + THIRD * depth - 2 * against + cover.alt[k]
+    return depth + cover.depth[k], het, alt
+
+
+@shared
+def gap_doubt(k: Any, cover: Cover, repeats: Repeats, gaps: Gaps, flank: Any, clip_cost: Any, intact: Any) -> Any:
+    """(het, alt) of insertions and deletions at a position: only fragments that span its repeat can tell.
+
+    ``intact`` int32[costs] is the cost of no gap by the cost of a gap.
+    """
+    size = cover.quality.shape[0]
+    low, high = max(repeats.left[k] - flank, 0), min(repeats.right[k] + flank, size)
+    spanning = max(gaps.started[low] - gaps.stopped[high - 1], 0) + gaps.explained[k]
+    gap = np.int64(repeats.gap[k])
+    none = np.int64(intact[gap])
+    clips = np.int64(cover.clip[k] + cover.clip[k + 1])
+    het = spanning * (HALF - none) - gaps.gapped[k] * (gap - HALF) - clips * (clip_cost - HALF)
+    alt = (spanning - gaps.gapped[k]) * (gap - none) - clips * clip_cost
+    return het, alt
+
+
+@shared
+def total_position(
+    k: Any,
+    first: Any,
+    code: Any,
+    evidence: Differing,
+    cover: Cover,
+    repeats: Repeats,
+    gaps: Gaps,
+    flank: Any,
+    clip_cost: Any,
+    intact: Any,
+    out: Totals,
+) -> Any:
+    """Write the confidence at index ``first + k`` of the stretch: the lesser of that in its base and in no gap."""
+    at = first + k
+    depth, het, alt = base_doubt(at, evidence, cover, gaps)
+    gap_het, gap_alt = gap_doubt(at, cover, repeats, gaps, flank, clip_cost, intact)
+    known = code[at] < 4
+    out.depth[k] = depth
+    out.het[k] = max(min(het, gap_het), 0) if known else 0
+    out.alt[k] = max(min(alt, gap_alt), 0) if known else 0
+
+
+@cpu_loop
+def totals_cpu(
+    n: int,
+    first: int,
+    code: Any,
+    evidence: Differing,
+    cover: Cover,
+    repeats: Repeats,
+    gaps: Gaps,
+    flank: int,
+    clip_cost: int,
+    intact: Any,
+    out: Totals,
+) -> None:
+    for k in range(n):
+        total_position(k, first, code, evidence, cover, repeats, gaps, flank, clip_cost, intact, out)
+
+
+@cuda_loop
+def totals_cuda(
+    n: int,
+    first: int,
+    code: Any,
+    evidence: Differing,
+    cover: Cover,
+    repeats: Repeats,
+    gaps: Gaps,
+    flank: int,
+    clip_cost: int,
+    intact: Any,
+    out: Totals,
+) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        total_position(k, first, code, evidence, cover, repeats, gaps, flank, clip_cost, intact, out)
+
+
+# -- blocks ------------------------------------------------------------------------------------------------------------
+
+# Columns of a block, and of the state of the one that is open
+START, STOP, MIN_DEPTH, DEPTH, HET, ALT, BASE, PLOIDY, KEY = range(9)
+COLUMNS = 9
+CLOSED = -1  # in KEY: no block is open
+
+
+@shared
+def band_of(het: Any, alt: Any, ploidy: Any, bands: Any) -> Any:
+    """0: nothing is known (GQ 0); else 1 and the number of bands that the GQ reaches."""
+    worst = alt if ploidy == 1 else min(het, alt)
+    quality = (worst + 32) >> 6
+    if quality < 1:
+        return 0
+    band = 1
+    for k in range(bands.shape[0]):
+        band += quality >= bands[k]
+    return band
+
+
+@shared
+def close_block(state: Any, out: Any, n: Any) -> Any:
+    """Write the open block, if there is one, as row ``n``; the number of rows then."""
+    if state[KEY] == CLOSED:
+        return n
+    for column in range(COLUMNS):
+        out[n, column] = state[column]
+    out[n, DEPTH] = state[DEPTH] // (state[STOP] - state[START])
+    state[KEY] = CLOSED
+    return n + 1
+
+
+@cpu_loop
+def blocks(
+    first: int, depth: Any, het: Any, alt: Any, bases: Any, spans: Any, ploidy: int, bands: Any, state: Any, out: Any
+) -> int:
+    """Merge the positions from ``first`` on, one after the other, into blocks of one band; the number of rows written.
+
+    ``state`` int64[9] is the block that is open, before and after; ``out`` int64[positions + 1, 9] gets those that
+    closed. ``spans`` int64[n, 2], sorted and apart, are covered by other records: left out. DEPTH is the mean, rounded
+    down. A chain, so it is sequential and has no CUDA twin.
+    """
+    n = 0
+    s = 0
+    if state[STOP] != first or state[PLOIDY] != ploidy:
+        n = close_block(state, out, n)
+    k = 0
+    while k < depth.shape[0]:
+        if s < spans.shape[0] and spans[s, 0] <= first + k:
+            n = close_block(state, out, n)
+            k = max(k, spans[s, 1] - first)
+            s += 1
+            continue
+        key = band_of(het[k], alt[k], ploidy, bands)
+        if state[KEY] != key:
+            n = close_block(state, out, n)
+            state[START], state[KEY], state[BASE], state[PLOIDY] = first + k, key, bases[k], ploidy
+            state[MIN_DEPTH], state[DEPTH], state[HET], state[ALT] = depth[k], 0, het[k], alt[k]
+        state[STOP] = first + k + 1
+        state[DEPTH] += depth[k]
+        state[MIN_DEPTH] = min(state[MIN_DEPTH], depth[k])
+        state[HET] = min(state[HET], het[k])
+        state[ALT] = min(state[ALT], alt[k])
+        k += 1
+    return n

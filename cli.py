@@ -152,7 +152,7 @@ def call(
     gvcf: Annotated[bool, typer.Option("--gvcf", help="Write a gVCF, too: SAMPLE.g.vcf.gz.")] = False,
     gvcf_bands: Annotated[
         str | None,
-        typer.Option(metavar="GQ,...", help="GQs from which on a block begins. Default: 20,30,40 (GATK's reblocked)."),
+        typer.Option(metavar="GQ,...", help="GQs at which blocks are cut. Default: 20,30,40, as GATK reblocks."),
     ] = None,
     non_ref: Annotated[
         str | None, typer.Option(metavar="ALLELE", help="<NON_REF> (default) or <*>, for any allele not named.")
@@ -166,7 +166,7 @@ def call(
     \b
     Writes into the folder --out:
       SAMPLE.vcf.gz, .tbi               SNVs and indels with genotypes, indexed
-      SAMPLE.g.vcf.gz, .tbi             with --gvcf: and blocks of everything between
+      SAMPLE.g.vcf.gz, .tbi             and the blocks between them (--gvcf)
       SAMPLE.variants.parquet           the same as a table (--parquet)
       SAMPLE.flagstat.txt, .stats.txt   as samtools flagstat, samtools stats
       SAMPLE.mosdepth.summary.txt,

@@ -175,6 +175,7 @@ def call(
       SAMPLE.vcfstats.txt               as bcftools stats of the calls
       SAMPLE.sex.json                   sex chromosomes that were found
       SAMPLE.verdict.json               metrics against thresholds
+      SAMPLE.report.html                the same for a person, with plots
 
     \b
     Examples:

@@ -36,6 +36,7 @@ KINDS = {
     ".vcfstats.txt": "vcfstats",
     ".sex.json": "sex",
     ".verdict.json": "verdict",
+    ".report.html": "report",
     ".manifest.json": "manifest",
 }
 

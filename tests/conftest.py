@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -28,6 +29,8 @@ PEER_PACKAGES = {
     "bgzip": "tabix",
     "mosdepth": "mosdepth libhts-dev",
     "PicardCommandLine": "picard-tools",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
 }
 
 # Picard ends with an error whenever it is not given work: how it is started instead, and what it then says.
@@ -63,9 +66,12 @@ def find_peer(name: str) -> tuple[str | None, str]:
 def peer(name: str) -> str:
     """Path of a peer tool. Where it is missing the test is skipped, and fails under ``--require-peers``."""
     path, reason = find_peer(name)
-    if path is None:
-        (pytest.fail if _require_peers else pytest.skip)(reason)
-    return path
+    return path if path is not None else missing_peer(reason)
+
+
+def missing_peer(reason: str) -> NoReturn:
+    """Skip the test, or fail it under ``--require-peers``, because something to compare with is not there."""
+    (pytest.fail if _require_peers else pytest.skip)(reason)
 
 
 @pytest.fixture(name="peer")

@@ -9,10 +9,10 @@ import pytest
 
 import gpucall
 from gpucall import cli
-from gpucall.errors import EmptyInput, UsageError
+from gpucall.errors import EmptyInput, InputError, UsageError
 from gpucall.qc.figures import FIGURES, to_text
 from gpucall.qc.metrics import ALIGNMENT_METRICS, VARIANT_METRICS
-from gpucall.qc.verdict import Threshold, Verdict, judge, load_profile, profile_names
+from gpucall.qc.verdict import Threshold, Verdict, judge, load_profile, load_verdict, profile_names
 from gpucall.report.sample import platform_of
 from gpucall.report.sources import file_figures
 
@@ -133,6 +133,13 @@ def test_what_is_wrong_with_a_profile_is_said(tmp_path: Path, old: str, new: str
 def test_an_unknown_profile_names_those_that_exist() -> None:
     with pytest.raises(UsageError, match="ga4gh, gnomad-v3, gnomad-v4, site"):
         load_profile("gnomad-v5")
+
+
+def test_a_file_that_is_no_verdict_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "s.verdict.json"
+    path.write_text('{"sample": "s"}')
+    with pytest.raises(InputError, match="not a verdict that gpucall wrote"):
+        load_verdict(path)
 
 
 def run(folder: Path, *options: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from .figures import FIGURES, Figures, Value, complete, to_text
 
 PASS, WARN, FAIL, NOT_MEASURED = "pass", "warn", "fail", "not measured"
@@ -148,6 +148,32 @@ class Verdict:
         path.write_text(json.dumps(self.document(), indent=2) + "\n", encoding="utf-8")
 
 
+def load_verdict(path: Path) -> Verdict:
+    """Read what ``Verdict.write`` wrote.
+
+    Raises
+    ------
+    InputError
+        where the file is not one.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = content["judgements"]
+        judgements = tuple(
+            Judgement(row["metric"], row["value"], row["status"], threshold_of(row), row["reason"]) for row in rows
+        )
+        profile = Profile(thresholds=tuple(each.threshold for each in judgements), **content["profile"])
+        whole, groups = content["scope"] == "genome", (content["platform"] or "", content["batch"] or "")
+        return Verdict(content["sample"], profile, judgements, complete(content["figures"]), whole, *groups)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a verdict that gpucall wrote ({error!r}); make it anew") from None
+
+
+def threshold_of(row: Mapping[str, Any]) -> Threshold:
+    """The threshold of a judgement's document."""
+    return Threshold(**{key: row[key] for key in KEYS})
+
+
 def judgement_document(judgement: Judgement) -> dict[str, Any]:
     """One judgement as JSON."""
     threshold = judgement.threshold
@@ -159,6 +185,7 @@ def judgement_document(judgement: Judgement) -> dict[str, Any]:
         "comparison": threshold.comparison,
         "warn": threshold.warn,
         "fail": threshold.fail,
+        "scope": threshold.scope,
         "source": threshold.source,
         "note": threshold.note,
         "reason": judgement.reason,

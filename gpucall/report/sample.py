@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
+from .. import __version__
 from ..config import Reporting
 from ..errors import EmptyInput
 from ..io.alignments import Header
 from ..qc.figures import Figures
 from ..qc.verdict import Verdict, judge, load_profile
+from .page import chip, document
+from .sections import SamplePage
 from .sources import file_figures
+
+FOOT = (
+    f"Made by gpucall {__version__} in the pass that called the variants. This page loads nothing and runs no script;"
+    " the numbers behind each plot are below it, and in the files beside this page."
+)
 
 
 class SampleReport:
@@ -46,7 +55,36 @@ class SampleReport:
         platform = self.reporting.platform or platform_of(header)
         verdict = judge(sample, figures, self.profile, self.whole_genome, platform, self.reporting.batch)
         verdict.write(folder / f"{sample}.verdict.json")
+        write_page(folder, sample, verdict)
         return verdict
+
+
+def write_page(folder: Path, sample: str, verdict: Verdict) -> None:
+    """Write ``<sample>.report.html`` from the verdict and the files in ``folder``."""
+    page = SamplePage(folder, sample, verdict)
+    (folder / f"{sample}.report.html").write_text(
+        document(f"{sample}: quality of the sample", head(verdict), page.sections(), FOOT), encoding="utf-8"
+    )
+
+
+def head(verdict: Verdict) -> str:
+    """The verdict in a line, and what it rests on."""
+    said = {
+        "pass": "Every metric that was measured is within the limits.",
+        "warn": "Fit by the limits that fail, but something is unusual.",
+        "fail": "Not fit by this profile.",
+        "not measured": "Nothing that the profile judges was measured.",
+    }[verdict.status]
+    counts = " ".join(
+        f'<span class="{"none" if status == "not measured" else status}">{len(verdict.having(status))} {status}</span>'
+        for status in ("fail", "warn", "pass", "not measured")
+        if verdict.having(status)
+    )
+    facts = [f"profile {verdict.profile.name} {verdict.profile.version}"]
+    facts.append("whole genome" if verdict.whole_genome else "a part of the genome")
+    facts += [f"{name} {value}" for name, value in (("platform", verdict.platform), ("batch", verdict.batch)) if value]
+    shown = f"{chip(verdict.status, big=True)} <strong>{escape(said)}</strong> <span>{counts}</span>"
+    return f'<p class="verdict">{shown}</p>\n<p class="soft">{escape("; ".join(facts))}</p>'
 
 
 def check_covered(figures: Figures, reads: str) -> None:

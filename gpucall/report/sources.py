@@ -6,9 +6,9 @@ A file that is not there says nothing; whatever it would have told is "not measu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..qc.figures import Figures
 from ..qc.metrics import rounded
@@ -97,3 +97,100 @@ def number(text: str) -> int | float | None:
         return float(text)
     except ValueError:
         return None
+
+
+# -- curves ------------------------------------------------------------------------------------------------------------
+
+Points = list[tuple[float, float]]
+
+
+def tagged(path: Path) -> dict[str, list[list[str]]]:
+    """Rows by their first column, of the text of samtools stats or bcftools stats."""
+    sections: dict[str, list[list[str]]] = {}
+    for line in lines_of(path):
+        if not line.startswith("#"):
+            tag, *row = line.split("\t")
+            sections.setdefault(tag, []).append(row)
+    return sections
+
+
+def coverage_shares(path: Path) -> Points:
+    """Of mosdepth's distribution: (depth, share of all positions at least that deep), shallow first."""
+    rows = (line.split("\t") for line in lines_of(path))
+    return sorted((float(depth), float(share)) for name, depth, share in rows if name == "total")
+
+
+def contig_depths(path: Path) -> dict[str, tuple[int, float]]:
+    """Of mosdepth's summary: length and mean depth of each contig."""
+    rows = [line.split("\t") for line in lines_of(path)[1:]]
+    return {
+        row[0]: (int(row[1]), float(row[3])) for row in rows if not row[0].endswith("_region") and row[0] != "total"
+    }
+
+
+def histogram(path: Path, key: str) -> Points:
+    """The first count column of a Picard file's histogram, by its column ``key``."""
+    for rows in picard_tables(path):
+        if rows and key in rows[0]:
+            count = next(name for name in rows[0] if name != key)
+            return [(float(row[key]), float(row[count])) for row in rows]
+    return []
+
+
+class CycleQualities(NamedTuple):
+    """Qualities of one cycle: mean, and the quarters that lie below and above."""
+
+    cycle: int
+    mean: float
+    low: int
+    high: int
+
+
+def cycle_qualities(rows: Sequence[Sequence[str]]) -> list[CycleQualities]:
+    """Of samtools stats' FFQ or LFQ rows; cycles without a base are left out."""
+    found = []
+    for row in rows:
+        counts = [int(each) for each in row[1:]]
+        total = sum(counts)
+        if total:
+            mean = sum(quality * count for quality, count in enumerate(counts)) / total
+            found.append(
+                CycleQualities(int(row[0]), mean, quantile(counts, total, 0.25), quantile(counts, total, 0.75))
+            )
+    return found
+
+
+def quantile(counts: Sequence[int], total: int, share: float) -> int:
+    """The smallest value that ``share`` of all do not exceed."""
+    running = 0
+    for value, count in enumerate(counts):
+        running += count
+        if running >= share * total:
+            return value
+    return len(counts) - 1
+
+
+class GcBin(NamedTuple):
+    """Windows of one GC content: per cent, how many, and their coverage as a multiple of the mean."""
+
+    gc: int
+    windows: int
+    coverage: float
+
+
+def gc_bins(path: Path) -> list[GcBin]:
+    """Of CollectGcBiasMetrics' detail: windows of all reads."""
+    rows = next(picard_tables(path), [])
+    return [
+        GcBin(int(row["GC"]), int(row["WINDOWS"]), float(row["NORMALIZED_COVERAGE"]))
+        for row in rows
+        if row.get("ACCUMULATION_LEVEL", "All Reads") == "All Reads" and int(row["WINDOWS"])
+    ]
+
+
+def line_graph(path: Path) -> dict[str, Points]:
+    """The lines of one of our ``*_mqc.json`` line graphs by name, x ascending."""
+    content = json_of(path)
+    if content is None:
+        return {}
+    return {name: sorted((float(x), float(y)) for x, y in line.items()) for name, line in content["data"].items()}

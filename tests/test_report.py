@@ -1,0 +1,123 @@
+"""A sample's page: what it says, that it says so when nothing was measured, and how a real browser shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gpucall
+from gpucall.config import Reporting
+from gpucall.qc.verdict import judge, load_profile, load_verdict
+from gpucall.report import sources
+from gpucall.report.sample import write_page
+
+from . import small_sample
+from .browser import WIDTHS, accessibility_faults, browser, check_page, show
+
+LARGEST = 500_000  # bytes of a page
+
+
+class Made:
+    """A run's outputs."""
+
+    def __init__(self, folder: Path) -> None:
+        sample = small_sample.make(folder, length=6000, depth=25)
+        reporting = Reporting(platform="NovaSeq X", batch="run <7>")
+        self.result = gpucall.call(
+            sample.bam, sample.reference, folder / "out", device="cpu", threads=1, reporting=reporting
+        )
+        self.sample = self.result.sample
+        self.folder = folder / "out"
+        self.page = self.result.files["report"]
+        self.text = self.page.read_text()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+def plots_in(text: str) -> int:
+    return text.count("<svg viewBox")
+
+
+def test_the_page_is_one_file_that_loads_nothing(made: Made) -> None:
+    assert len(made.text) < LARGEST
+    assert "<script" not in made.text
+    assert not re.search(r"(src|srcset)=|url\(|@import", made.text)
+    assert all(link.startswith(("https://", "#", "data:,")) for link in re.findall(r'href="([^"]*)"', made.text))
+
+
+def test_the_verdict_comes_first_and_every_threshold_is_there(made: Made) -> None:
+    verdict = made.result.verdict
+    assert verdict is not None
+    main = made.text.index("<main")
+    assert f"{verdict.status}</span>" in made.text[:main]
+    assert made.text.index(">Verdict</h2>") < made.text.index(">Coverage</h2>")
+    table = made.text[main : made.text.index(">Coverage</h2>")]
+    assert table.count('<span class="chip') == len(verdict.judgements)
+    assert "run &lt;7&gt;" in made.text
+
+
+def test_the_same_run_gives_the_same_page(made: Made, tmp_path: Path) -> None:
+    verdict = load_verdict(made.result.files["verdict"])
+    assert verdict == made.result.verdict
+    page = made.text
+    write_page(made.folder, made.sample, verdict)
+    assert made.page.read_text() == page
+
+
+def test_without_any_file_the_page_says_not_measured(tmp_path: Path) -> None:
+    write_page(tmp_path, "empty", judge("empty", {}, load_profile("gnomad-v3"), whole_genome=True))
+    text = (tmp_path / "empty.report.html").read_text()
+    assert plots_in(text) == 0
+    for title in ("Insert size", "GC bias", "Sex chromosomes", "Allele balance", "Substitutions", "Contamination by"):
+        [said] = re.findall(rf"<h3>{title}[^<]*</h3><p>(.*?)</p>", text)
+        assert "not measured" in said
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_browser_draws_every_plot(made: Made, driver: Any, width: int, scheme: str) -> None:
+    assert plots_in(made.text) >= 7
+    check_page(driver, made.page, width, scheme, plots_in(made.text))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(made: Made, driver: Any, scheme: str) -> None:
+    show(driver, made.page, WIDTHS[0], scheme)
+    driver.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert accessibility_faults(driver) == []
+
+
+# -- sources -----------------------------------------------------------------------------------------------------------
+
+
+def test_qualities_of_a_cycle() -> None:
+    [first, last] = sources.cycle_qualities([["1", "0", "0", "4"], ["2", "0", "0", "0"], ["3", "1", "2", "1"]])
+    assert first == (1, 2.0, 2, 2)
+    assert last == (3, 1.0, 0, 1)
+
+
+def test_histogram_of_a_picard_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.txt"
+    path.write_text("## METRICS CLASS\tx\nA\n1\n\n## HISTOGRAM\tjava.lang.Integer\ncoverage\tcount\n0\t7\n1\t9\n\n")
+    assert sources.histogram(path, "coverage") == [(0, 7), (1, 9)]
+    assert sources.histogram(path, "insert_size") == []
+    assert sources.histogram(tmp_path / "absent", "coverage") == []
+
+
+def test_shares_of_mosdepth(tmp_path: Path) -> None:
+    path = tmp_path / "d.txt"
+    path.write_text("chr1\t1\t0.9\nchr1\t0\t1.0\ntotal\t2\t0.25\ntotal\t1\t0.50\ntotal\t0\t1.00\n")
+    assert sources.coverage_shares(path) == [(0, 1.0), (1, 0.5), (2, 0.25)]

@@ -24,18 +24,23 @@ from typing import Any
 import gpucall.kernels
 from gpucall import engine
 from gpucall.errors import GpucallError
+from gpucall.kernels import native
 
 from .measure import provenance
 
 INTERVAL = 0.001  # seconds between looks
 PACKAGE = str(Path(gpucall.__file__).resolve().parent) + "/"
 KERNELS = str(Path(gpucall.kernels.__path__[0]).resolve()) + "/"
+NATIVE = native.__file__
 
 
 def stage_of(frame: FrameType | None) -> str:
     """The stage that a thread with this innermost frame is in: ``pileup``, ``io.bgzf``, ``kernel pairhmm.scores``."""
     while frame is not None:
         name = frame.f_code.co_filename
+        if name == NATIVE:
+            frame = frame.f_back  # a loop is its caller's: of a launch, the kernel's
+            continue
         if frame.f_code.co_name == "launch" and "kernel" in frame.f_locals:
             return f"kernel {frame.f_locals['kernel']}"
         for folder, prefix in ((KERNELS, "kernel "), (PACKAGE, "")):

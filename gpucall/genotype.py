@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from itertools import combinations_with_replacement, permutations
 from operator import or_
 
@@ -89,12 +89,12 @@ class Call:
     info: dict[str, object] = field(default_factory=dict)
     evidence: BaseEvidence | HaplotypeEvidence | None = field(default=None, repr=False, compare=False)
 
-    @property
+    @cached_property
     def is_snv(self) -> bool:
         """True where all alleles are single bases."""
         return len(self.ref) == 1 and all(len(alt) == 1 for alt in self.alts)
 
-    @property
+    @cached_property
     def counts(self) -> list[int]:
         """Fragments of each allele (AD)."""
         return [forward + reverse for forward, reverse in self.strands]
@@ -177,6 +177,18 @@ COLUMN = {
 }
 
 
+@cache
+def other_bases(genotype: Genotype, reference: int) -> tuple[int, ...]:
+    """The bases of a genotype that are not the reference's, in order."""
+    return tuple(sorted({base for base in genotype if base != reference}))
+
+
+@cache
+def genotype_columns(alleles: tuple[int, ...], ploidy: int) -> tuple[int, ...]:
+    """The column of each genotype of some bases, the genotypes in VCF order."""
+    return tuple(COLUMN[tuple(alleles[a] for a in each)] for each in genotype_order(len(alleles), ploidy))
+
+
 def snv_ranks(
     sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64], genotypes: list[Genotype]
 ) -> NDArray[np.float64]:
@@ -205,23 +217,27 @@ def snv_call(
 ) -> Call:
     """The record of one SNV site, from its row of every column."""
     called = genotypes[best]
-    alternates = sorted({base for base in called if base != reference}, key=lambda base: (-sum(count[base]), base))
-    alleles = [reference, *alternates]
-    columns = [COLUMN[tuple(alleles[a] for a in each)] for each in genotype_order(len(alleles), len(called))]
-    lowest = min(costs[column] for column in columns)
-    fragments = max(sum(sum(count[base]) for base in alternates), 1)
+    totals = [forward + reverse for forward, reverse in count]
+    alternates = other_bases(called, reference)
+    if len(alternates) > 1:
+        alternates = tuple(sorted(alternates, key=lambda base: (-totals[base], base)))
+    alleles = (reference, *alternates)
+    columns = genotype_columns(alleles, len(called))
+    shown = [costs[column] for column in columns]
+    lowest = min(shown)
+    fragments = max(sum([totals[base] for base in alternates]), 1)
     return Call(
         position=position,
         ref=BASES[reference],
         alts=tuple(BASES[base] for base in alternates),
         genotype=tuple(sorted(alleles.index(base) for base in called)),
         strands=[(count[base][0], count[base][1]) for base in alleles],
-        likelihoods=[costs[column] - lowest for column in columns],
+        likelihoods=[cost - lowest for cost in shown],
         qual=qual / SCALE,
-        gq=(min(posterior[column] for column in columns if column != best) - posterior[best]) // SCALE,
-        mapq=math.sqrt(sum(mapq[base] for base in alternates) / fragments),
-        edge=sum(edge[base] for base in alternates) / fragments,
-        depth=sum(sum(strands) for strands in count),
+        gq=(min([posterior[column] for column in columns if column != best]) - posterior[best]) // SCALE,
+        mapq=math.sqrt(sum([mapq[base] for base in alternates]) / fragments),
+        edge=sum([edge[base] for base in alternates]) / fragments,
+        depth=sum(totals),
         info=rank_numbers(RANKS, ranks),
         evidence=BaseEvidence(costs, count),
     )

@@ -8,6 +8,7 @@ it can be told apart and stays.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class Site:
     trans: set[int] = field(default_factory=set)  # sites whose alternates are on other reads
     foreign: bool = False  # a third haplotype explains it
 
-    @property
+    @cached_property
     def share(self) -> tuple[int, int]:
         """Alternate fragments, and all that support an allele."""
         return sum(self.call.counts[1:]), sum(self.call.counts)
@@ -160,6 +161,8 @@ def shared_reads(index: int, sites: list[Site], settings: Paralogs) -> Shared:
 
 def is_core(index: int, sites: list[Site], settings: Paralogs) -> bool:
     """True for a site that, with those on the same reads around it, looks like part of a third haplotype."""
+    if settings.min_sites > 1 and not sites[index].cis:
+        return False
     found = shared_reads(index, sites, settings)
     return (
         found.sites >= settings.min_sites
@@ -170,6 +173,8 @@ def is_core(index: int, sites: list[Site], settings: Paralogs) -> bool:
 
 def joins(index: int, sites: list[Site], core: set[int], settings: Paralogs) -> bool:
     """True for a site close to a third haplotype that looks like it, and is not on other reads."""
+    if not core:
+        return False
     site = sites[index]
     alternate, total = site.share
     if site.crowded < settings.min_crowding or alternate * 1000 > settings.highest_permille * total:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +62,21 @@ def number(value: object) -> str:
 
 def info_text(name: str, value: object) -> str:
     """One INFO entry; a flag is its name alone."""
+    if type(value) is float:
+        return f"{name}={value:g}"
     return name if value is True else f"{name}={number(value)}"
 
 
+@cache
+def in_header_order(names: tuple[str, ...]) -> list[str]:
+    """INFO names in the order of the header, which tables rely on (``io.tables``)."""
+    return sorted(names, key=INFO_ORDER.__getitem__)
+
+
 def record(contig: str, call: Call) -> str:
-    """One line of the VCF body; INFO in the order of the header, which tables rely on (``io.tables``)."""
-    info = ";".join(info_text(name, call.info[name]) for name in sorted(call.info, key=INFO_ORDER.__getitem__))
-    likelihoods = (min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods)
+    """One line of the VCF body."""
+    info = ";".join([info_text(name, call.info[name]) for name in in_header_order(tuple(call.info))])
+    likelihoods = [min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods]
     phased = call.phase_set >= 0
     fields = [
         ("|" if phased else "/").join(map(str, call.genotype)),
@@ -81,8 +89,8 @@ def record(contig: str, call: Call) -> str:
         fields.append(str(call.phase_set + 1))
     keys = f"{FORMAT}:PS" if phased else FORMAT
     filters = ";".join(call.filters) or "PASS"
-    columns = [contig, call.position + 1, ".", call.ref, ",".join(call.alts), f"{call.qual:.2f}", filters, info, keys]
-    return "\t".join(map(str, columns)) + "\t" + ":".join(fields) + "\n"
+    site = f"{contig}\t{call.position + 1}\t.\t{call.ref}\t{','.join(call.alts)}\t{call.qual:.2f}"
+    return f"{site}\t{filters}\t{info}\t{keys}\t{':'.join(fields)}\n"
 
 
 class VcfWriter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 LONGEST_INDEL = 49  # bp; GA4GH: short insertions and deletions are those below 50
 TRANSITIONS = frozenset({"AG", "GA", "CT", "TC"})
@@ -19,6 +20,7 @@ REF, MNP, OVERLAP, BREAKEND = "ref", "mnp", "overlap", "breakend"
 ABSENT = frozenset({".", "X", "<X>", "<*>", "<NON_REF>"})  # what stands for "no other allele here"
 
 
+@lru_cache(1 << 12)  # nearly all are one base for another
 def allele_change(ref: str, alt: str) -> tuple[str, int]:
     """What an alternate allele does, and how many bases it adds (htslib 1.16, ``bcf_set_variant_type``).
 

@@ -26,6 +26,7 @@ from gpucall.errors import GpucallError, HostMemoryError, Interrupted, QualityFa
 if TYPE_CHECKING:
     from gpucall.config import Gvcf
     from gpucall.engine import CallResult
+    from gpucall.quality import QcResult
 
 EXIT_CODES = """\b
 Exit codes:
@@ -80,6 +81,18 @@ PloidyRegionsOption = Annotated[
         help="X, Y, PAR, PAR_Y, MT in column 4, where the assembly is not GRCh37, GRCh38 or T2T-CHM13.",
     ),
 ]
+ReadsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="READS...", help="BAM or CRAM, sorted by coordinate; several of one sample are merged."),
+]
+ReferenceOption = Annotated[
+    Path, typer.Option("--reference", "-r", help="FASTA that the reads were aligned to, plain or bgzipped.")
+]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made where it is missing.")]
+MemoryOption = Annotated[str | None, typer.Option(metavar="SIZE", help="Memory budget, such as 800M or 4G.")]
+SampleOption = Annotated[
+    str | None, typer.Option(help="Name of the sample. Default: SM of the read groups, else the file's name.")
+]
 DeviceOption = Annotated[
     Device,
     typer.Option(help="auto takes the GPU where one can be used, and says so; cuda never falls back to the CPU."),
@@ -123,25 +136,18 @@ def _root(
 
 @app.command(short_help="Call variants in one sample, with its quality.")
 def call(
-    reads: Annotated[
-        list[Path],
-        typer.Argument(metavar="READS...", help="BAM or CRAM, sorted by coordinate; several of one sample are merged."),
-    ],
-    reference: Annotated[
-        Path, typer.Option("--reference", "-r", help="FASTA that the reads were aligned to, plain or bgzipped.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made where it is missing.")],
+    reads: ReadsArgument,
+    reference: ReferenceOption,
+    out: OutOption,
     device: DeviceOption = Device.auto,
     threads: ThreadsOption = None,
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory budget, such as 800M or 4G.")] = None,
+    memory: MemoryOption = None,
     regions: Annotated[
         list[str] | None,
         typer.Option(metavar="REGION", help="Call only here: chr20 or chr20:1,000,001-2,000,000. Repeatable."),
     ] = None,
     targets: Annotated[Path | None, typer.Option(metavar="BED", help="Call only inside these intervals.")] = None,
-    sample: Annotated[
-        str | None, typer.Option(help="Name of the sample. Default: SM of the read groups, else the file's name.")
-    ] = None,
+    sample: SampleOption = None,
     sex: SexOption = "auto",
     ploidy_regions: PloidyRegionsOption = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the records as Parquet, too.")] = False,
@@ -224,6 +230,61 @@ def _gvcf_settings(wanted: bool, bands: str | None, non_ref: str | None, lengths
     if not wanted and (bands is not None or non_ref is not None or lengths):
         raise UsageError("--gvcf-bands, --non-ref and --gvcf-len say what a gVCF looks like: give --gvcf, too")
     return Gvcf.parse(bands, non_ref, lengths) if wanted else None
+
+
+@app.command("qc", short_help="Measure the quality of one sample, without calling.")
+def quality(
+    reads: ReadsArgument,
+    reference: ReferenceOption,
+    out: OutOption,
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+    memory: MemoryOption = None,
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGION", help="Look only here: chr20 or chr20:1,000,001-2,000,000. Repeatable."),
+    ] = None,
+    targets: Annotated[Path | None, typer.Option(metavar="BED", help="Look only inside these intervals.")] = None,
+    sample: SampleOption = None,
+    profile: ProfileOption = "ga4gh",
+    fail_on_qc: FailOnQcOption = False,
+    platform: PlatformOption = "",
+    batch: BatchOption = "",
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Measure the quality of one sample in one pass, without calling variants.
+
+    Writes the files of 'gpucall call' that need no calls; docs/qc.md says what each one equals.
+
+    \b
+    Examples:
+      gpucall qc --reference GRCh38.fa --out results sample.bam
+      gpucall qc -r GRCh38.fa -o results --threads 4 --fail-on-qc lane1.bam lane2.bam
+    """
+    from gpucall import progress
+    from gpucall.config import Reporting
+
+    _show_log(quiet, verbose)
+    what = reads[0].name if len(reads) == 1 else f"{len(reads)} files"
+    with progress.reporter(f"measuring {what}", quiet=quiet) as report:
+        result = gpucall.measure(
+            reads,
+            reference,
+            out,
+            device=device.value,
+            threads=threads,
+            memory=memory,
+            regions=tuple(regions or ()),
+            targets=targets,
+            sample=sample,
+            progress=report,
+            reporting=Reporting(profile, platform, batch),
+        )
+    if not quiet:
+        typer.echo(_describe(result))
+    if fail_on_qc:
+        _fail_on_qc(result)
 
 
 @app.command(short_help="Simulate a genome with known truth, call it, score it.")
@@ -330,7 +391,7 @@ def _show_log(quiet: bool, verbose: bool) -> None:
     logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
 
 
-def _describe(result: CallResult) -> str:
+def _describe(result: CallResult | QcResult) -> str:
     """The result for a person: what was counted, and where the files are."""
     rows = [("sample", result.sample), ("device", result.device)]
     rows += [(name.replace("_", " "), f"{count:,}") for name, count in result.counts.items()]
@@ -338,13 +399,12 @@ def _describe(result: CallResult) -> str:
         rows.append(("quality", result.verdict.summary()))
         for status in ("fail", "warn"):
             rows += [(status, each.to_text()) for each in result.verdict.having(status)]
-    files = {"vcf": result.vcf, **result.files}
-    rows += [(name.replace("_", " "), str(path)) for name, path in files.items()]
+    rows += [(name.replace("_", " "), str(path)) for name, path in result.files.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def _fail_on_qc(result: CallResult) -> None:
+def _fail_on_qc(result: CallResult | QcResult) -> None:
     """Raise where the sample's verdict is fail."""
     failed = result.verdict.having("fail") if result.verdict else []
     if failed:

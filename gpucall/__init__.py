@@ -16,11 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gpucall.engine import CallResult, call
+    from gpucall.quality import QcResult, measure
 
 __version__ = "0.1.0"
-__all__ = ["CallResult", "__version__", "call"]
+__all__ = ["CallResult", "QcResult", "__version__", "call", "measure"]
 
-_HOMES = {"call": "gpucall.engine", "CallResult": "gpucall.engine"}
+_HOMES = {
+    "call": "gpucall.engine",
+    "CallResult": "gpucall.engine",
+    "measure": "gpucall.quality",
+    "QcResult": "gpucall.quality",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 
 from .bench.accuracy import compare
 from .bench.simulate import SimulatedSample, simulate
-from .engine import CallResult, Progress, call
+from .engine import CallResult, call
+from .stream import Progress
 
 log = logging.getLogger("gpucall")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,22 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, assembly, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
+from . import assembly, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
 from .annotations import strand_table
-from .backend import Backend, select
+from .backend import Backend
 from .confidence import reference_confidence
 from .config import Gvcf, Reporting, Settings
-from .errors import EmptyInput, UsageError
+from .errors import UsageError
 from .genotype import Call
 from .gvcf_output import GvcfOutput, KindStretch, Positions
 from .io.alignments import RecordSource
 from .io.gvcf import GvcfWriter
-from .io.merged import lanes_sample, open_lanes
-from .io.reference import Reference, callable_bases, check_header
 from .io.tables import TableWriter
 from .io.vcf import VcfWriter, record
 from .kernels.pileup import Events, Evidence, Sites
-from .machine import cores
 from .nonref import with_unlisted
 from .outputs import OutputFolder
 from .ploidy import regions as ploidy_regions
@@ -42,12 +37,20 @@ from .ploidy.sex import BinDepth, SexEvidence
 from .qc.verdict import Verdict
 from .reads import Batch, Batcher, Tile
 from .report.sample import SampleReport
-from .tiles import Intervals, parse_regions, read_bed
+from .stream import (
+    Opened,
+    Progress,
+    ReadFiles,
+    Stream,
+    check_not_empty,
+    manifest,
+    open_sample,
+    process_all,
+    provenance,
+)
+from .tiles import Intervals
 
 log = logging.getLogger("gpucall")
-
-Progress = Callable[[int, int, str], None]
-ReadFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -145,14 +148,9 @@ class Examined:
 
 
 @dataclass
-class Run:
+class Run(Stream):
     """Everything that the stages of one sample share."""
 
-    source: RecordSource
-    reference: Reference
-    backend: Backend
-    settings: Settings
-    regions: Intervals | None
     ploidies: PloidyRegions = field(default_factory=PloidyRegions)
     gvcf: Gvcf | None = None
     gaps: NDArray[np.int32] = field(default_factory=lambda: np.zeros((7, 33), dtype=np.int32))
@@ -179,12 +177,6 @@ class Run:
                     call.evidence = None  # the reads of a whole window
         return piece
 
-    def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
-        """Quality control of a batch's new reads; what of it must be put in order."""
-        first, stop = batch.first_new, len(batch.records.pos)
-        gc = self.backend.download(quality.add_reads(batch.device, first, stop))
-        return qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
-
     def _positions(self, contig: str, tile: Tile, examined: Examined, settings: Gvcf) -> Iterator[Positions]:
         """What a tile adds to the gVCF."""
         first = examined.first
@@ -194,7 +186,7 @@ class Run:
         whole = reference_confidence(
             first.reads, first.evidence, first.events, explaining, self.gaps, self.settings.confidence
         )
-        for owned in self._owned(contig, tile):
+        for owned in self.owned(contig, tile):
             for start, stop, kind in self.ploidies.split(contig, *owned):
                 calls = {
                     n: [
@@ -222,7 +214,7 @@ class Run:
         if not self.sex_evidence().needs(contig):
             return
         origin = examined.first.reads.origin
-        for start, stop in self._owned(contig, tile):
+        for start, stop in self.owned(contig, tile):
             depth = examined.depth[start - origin : stop - origin]
             part = sexing.bin_depth(contig, start, depth, self.settings.sexing.bin)
             piece.depth += [] if part is None else [part]
@@ -236,34 +228,6 @@ class Run:
             for n, calls in options.items():
                 quality.add_variants(((contig, call) for call in calls), None if kind in FIXED else (kind, n))
             piece.segments.append(Segment(kind, {n: written(contig, calls) for n, calls in options.items()}))
-
-    def measure(self, batch: Batch, tile: Tile, quality: qc.SampleQc) -> tuple[int, NDArray[np.uint8]]:
-        """Quality control of a tile's reads and owned positions; what ``stretch`` returns."""
-        contig, rows = self.source.header.names[tile.tid], (tile.row, tile.row_stop)
-        origin, stop = self._reach(contig, tile)
-        reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
-        letters = self.reference.letters(contig, origin, min(max(stop, reads_stop), self.reference.length(contig)))
-        packed = quality.pack(letters, origin)
-        quality.add_alignments(batch.device, packed, tile.tid, tile.start, tile.stop, rows)
-        for start, end in self._owned(contig, tile):
-            quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
-        return origin, callable_bases(letters[: stop - origin])
-
-    def _owned(self, contig: str, tile: Tile) -> list[tuple[int, int]]:
-        """The tile's positions, as far as they were asked for."""
-        if self.regions is None:
-            return [(tile.start, tile.stop)]
-        return [(int(start), int(stop)) for start, stop in self.regions.clip(contig, tile.start, tile.stop)]
-
-    def stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
-        """The reference under a tile and around it: its first position, and its bases."""
-        origin, stop = self._reach(contig, tile)
-        return origin, self.reference.fetch(contig, origin, stop)
-
-    def _reach(self, contig: str, tile: Tile) -> tuple[int, int]:
-        """From where to where a tile's stages look."""
-        margin = 2 * self.settings.batching.halo
-        return max(tile.start - margin, 0), min(tile.stop + margin, self.reference.length(contig))
 
     def _asked(self, contig: str, call: Call) -> bool:
         return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])
@@ -432,25 +396,14 @@ def call(
     GpucallError
         one of its children (``gpucall.errors``), where the input, the machine or the options are at fault.
     """
-    workers = threads or cores()
     report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
-    settings = fit_memory(settings or Settings(), memory, workers)
     option = parse_sex(sex)
-    backend, reason = select(device)
-    log.info("device: %s", reason)
     with ExitStack() as stack:
-        fasta = stack.enter_context(Reference(reference))
-        asked = asked_regions(regions, targets, fasta.contigs)
-        pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
-        source = open_lanes(read_paths(reads), str(reference), asked, workers, pool, settings.batching.batch_bytes // 3)
-        stack.callback(source.close)
-        for lane in source.lanes:
-            check_contigs(fasta, lane, asked)
-        name = lanes_sample(source.lanes, sample)
-        log.info("sample: %s", name)
-        run = Run(source, fasta, backend, settings, asked, find_ploidies(source, ploidy_regions, asked), gvcf)
-        folder = stack.enter_context(OutputFolder(Path(out), name))
-        return run_sample(run, name, folder, workers, pool, progress, backend.describe(), option, report, parquet)
+        opened = open_sample(stack, reads, reference, device, threads, memory, regions, targets, sample, settings)
+        source, asked = opened.stream.source, opened.stream.regions
+        run = Run(**vars(opened.stream), ploidies=find_ploidies(source, ploidy_regions, asked), gvcf=gvcf)
+        folder = stack.enter_context(OutputFolder(Path(out), opened.name))
+        return run_sample(run, opened, folder, progress, option, report, parquet)
 
 
 def parse_sex(text: str) -> str | None:
@@ -480,90 +433,19 @@ def find_ploidies(source: RecordSource, bed: str | os.PathLike[str] | None, aske
     return found
 
 
-def read_paths(reads: ReadFiles) -> list[str]:
-    """One path or several, as a list of them."""
-    several = [reads] if isinstance(reads, str | os.PathLike) else reads
-    return [os.fspath(path) for path in several]
-
-
-def check_contigs(reference: Reference, source: RecordSource, asked: Intervals | None) -> None:
-    """Reads and reference belong together, and the reads know the contigs asked. A CRAM's slices carry their own M5."""
-    contigs = source.header.contigs()
-    if source.kind == "cram":
-        contigs = [(name, length, None) for name, length, _ in contigs]
-    check_header(reference, contigs, source.path, needed=None if asked is None else list(asked))
-    for contig in asked or ():
-        if contig not in source.header.names:
-            raise UsageError(
-                f"{source.path}: --regions or --targets asks for contig '{contig}', which its header does not have"
-            )
-
-
-def worker_pool(workers: int) -> ThreadPoolExecutor:
-    """Threads that inflate blocks and work on batches."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="gpucall")
-
-
-def asked_regions(
-    regions: Sequence[str], targets: str | os.PathLike[str] | None, contigs: dict[str, int]
-) -> Intervals | None:
-    """Where to call: the regions, the BED's intervals, or where they meet; None: everywhere."""
-    parsed = parse_regions(regions, contigs) if regions else None
-    if targets is None:
-        return parsed
-    bed = read_bed(targets, contigs)
-    return bed if parsed is None else parsed.intersect(bed)
-
-
-SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-SMALLEST_BUDGET = 400 << 20  # bytes: the interpreter, libraries and compiled kernels
-BATCH_COPIES = 10  # bytes held a byte of batch, in all stages
-
-
-def parse_memory(memory: int | str) -> int:
-    """Bytes from ``4G``, ``800M`` or a number.
-
-    Raises
-    ------
-    UsageError
-    """
-    text = str(memory).strip().upper().removesuffix("B").removesuffix("I")
-    unit = SIZES.get(text[-1:], 1)
-    try:
-        value = int(float(text[:-1] if unit > 1 else text) * unit)
-    except ValueError:
-        raise UsageError(
-            f"--memory '{memory}' is not a size; give bytes, or a number with K, M or G such as 4G"
-        ) from None
-    if value < SMALLEST_BUDGET:
-        raise UsageError(f"--memory {memory} is too little: at least {SMALLEST_BUDGET >> 20}M is needed")
-    return value
-
-
-def fit_memory(settings: Settings, memory: int | str | None, workers: int) -> Settings:
-    """Settings whose batches fit the budget; no result depends on them."""
-    if memory is None:
-        return settings
-    room = (parse_memory(memory) - SMALLEST_BUDGET) // (BATCH_COPIES * (workers + 1))
-    batch_bytes = max(1 << 20, min(room, settings.batching.batch_bytes))
-    return replace(settings, batching=replace(settings.batching, batch_bytes=batch_bytes))
-
-
 def run_sample(
     run: Run,
-    name: str,
+    opened: Opened,
     folder: OutputFolder,
-    workers: int,
-    pool: ThreadPoolExecutor | None,
     progress: Progress | None,
-    device: str,
     option: str | None,
     report: SampleReport,
     parquet: bool,
 ) -> CallResult:
     """Stream the sample through the stages and publish the outputs; ``option``: the sex that the user gave."""
+    name, device = opened.name, opened.device
     header = run.source.header
-    batcher = Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions)
+    batcher = run.batches()
     batches = run.calibrate(batcher)
     writers = open_writers(run, name, folder, parquet, device)
     accumulators: list[qc.SampleQc] = []
@@ -580,7 +462,8 @@ def run_sample(
     held = HeldRecords(write, folder.folder)
     blocks = open_gvcf(run, name, folder, device)
     try:
-        for piece in process_all(run, batches, accumulators, workers, pool):
+        pieces = process_all(batches, run.process, run.accumulator, accumulators, opened.workers, opened.pool)
+        for piece in pieces:
             held.add(piece.segments)
             if blocks is not None:
                 blocks.add(piece.positions)
@@ -654,86 +537,6 @@ def open_writers(
     if not parquet:
         return [vcf]
     return [vcf, TableWriter(folder.path(f"{name}.variants.parquet"), vcf.header, name, "variants", settings.tables)]
-
-
-def process_all(
-    run: Run,
-    batches: Iterator[Batch],
-    accumulators: list[qc.SampleQc],
-    workers: int,
-    pool: ThreadPoolExecutor | None,
-) -> Iterator[Piece]:
-    """Results of all batches in genome order; at most ``workers`` batches beside the one that is being read."""
-    contigs = run.source.header.contigs()
-    if pool is None:
-        accumulators.append(qc.SampleQc(contigs, run.backend))
-        for batch in batches:
-            yield run.process(batch, accumulators[0])
-        return
-    idle: deque[qc.SampleQc] = deque()
-
-    def work(batch: Batch) -> Piece:
-        try:
-            quality = idle.pop()
-        except IndexError:
-            quality = qc.SampleQc(contigs, run.backend)
-            accumulators.append(quality)
-        piece = run.process(batch, quality)
-        idle.append(quality)
-        return piece
-
-    pending: deque[Future[Piece]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="gpucall-batch") as stage:
-        try:
-            for batch in batches:
-                pending.append(stage.submit(work, batch))
-                while len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-
-
-def check_not_empty(run: Run, batcher: Batcher) -> None:
-    """An all-zero result is an error, not a report."""
-    if batcher.records_kept > 0:
-        return
-    where = "no reads in the regions asked" if run.regions is not None else "the file has a header but no reads"
-    raise EmptyInput(
-        f"{run.source.path}: {where}; check that it is the right file"
-        + (" and the right regions" if run.regions is not None else "")
-    )
-
-
-def provenance(run: Run, device: str) -> list[str]:
-    """Header lines that say how the file was made."""
-    words = " ".join(sys.argv[1:] or ["(Python API)"]).replace("\n", " ")
-    return [
-        f"##source=gpucall {__version__}",
-        f"##gpucallCommand={words}",
-        f"##gpucallDevice={device}",
-        f"##reference=file://{run.reference.path.resolve()}",
-    ]
-
-
-def manifest(run: Run, name: str, device: str) -> dict[str, Any]:
-    """What goes into the manifest beside the outputs' checksums."""
-
-    def described(path: str) -> dict[str, Any]:
-        return {"path": path, "bytes": os.path.getsize(path)}
-
-    return {
-        "sample": name,
-        "gpucall": __version__,
-        "command": sys.argv[1:],
-        "device": device,
-        "inputs": {
-            "reads": [described(lane.path) for lane in run.source.lanes],
-            "reference": described(str(run.reference.path)),
-        },
-    }
 
 
 __all__ = ["CallResult", "call"]

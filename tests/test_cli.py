@@ -302,6 +302,6 @@ def test_the_public_names() -> None:
 
     assert gpucall.call is engine.call
     assert gpucall.CallResult is engine.CallResult
-    assert set(dir(gpucall)) == {"CallResult", "__version__", "call"}
+    assert set(dir(gpucall)) == {"CallResult", "QcResult", "__version__", "call", "measure"}
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = gpucall.nonsense

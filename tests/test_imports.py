@@ -25,7 +25,8 @@ FLOORS = {
     ],
     "api": ["gpucall"],
     "bench": ["gpucall.bench", "gpucall.bench.*"],
-    "engine": ["gpucall.engine"],
+    "engine": ["gpucall.engine", "gpucall.quality"],
+    "stream": ["gpucall.stream"],
     "stages": [
         *(
             "gpucall.backend",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..backend import Backend, select
 from ..config import Settings
-from ..engine import Examined, Run, check_contigs, find_ploidies, parse_sex, worker_pool
+from ..engine import Examined, Run, find_ploidies, parse_sex
 from ..errors import UsageError
 from ..io.alignments import AlignmentSource, open_alignments
 from ..io.reference import Reference
@@ -21,6 +21,7 @@ from ..kernels.tables import SCALE, default_gap_phreds
 from ..machine import cores
 from ..ploidy.regions import UNKNOWN, Kind, ploidy
 from ..reads import Batcher
+from ..stream import check_contigs, worker_pool
 from ..tiles import Intervals, parse_regions
 from .reads import FOREIGN, evidence, site_reads
 from .records import nearby, site_records

@@ -1,0 +1,104 @@
+"""One sample's quality control without calling, in one pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import qc
+from .backend import Backend
+from .config import Reporting, Settings
+from .outputs import OutputFolder
+from .qc.verdict import Verdict
+from .reads import Batch
+from .report.sample import SampleReport
+from .stream import Opened, Progress, ReadFiles, Stream, check_not_empty, manifest, open_sample, process_all
+
+
+@dataclass(frozen=True)
+class QcResult:
+    """What a run wrote.
+
+    files    every output by its kind
+    device   what ran the kernels, in words
+    counts   reads read
+    verdict  what the profile makes of the sample
+    """
+
+    sample: str
+    files: dict[str, Path]
+    device: str
+    counts: dict[str, int]
+    verdict: Verdict | None = None
+
+
+def measure(
+    reads: ReadFiles,
+    reference: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    device: str | Backend = "auto",
+    threads: int | None = None,
+    memory: int | str | None = None,
+    regions: Sequence[str] = (),
+    targets: str | os.PathLike[str] | None = None,
+    sample: str | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+    reporting: Reporting | None = None,
+) -> QcResult:
+    """Measure the quality of one sample: all of the quality control of ``gpucall.call`` that needs no calls.
+
+    Parameters
+    ----------
+    reads, reference, out, device, threads, memory, sample, progress, settings, reporting
+        as of ``gpucall.call``.
+    regions, targets
+        only reads that overlap these, and depths inside of them.
+
+    Raises
+    ------
+    GpucallError
+        one of its children (``gpucall.errors``), where the input, the machine or the options are at fault.
+    """
+    report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
+    with ExitStack() as stack:
+        opened = open_sample(stack, reads, reference, device, threads, memory, regions, targets, sample, settings)
+        folder = stack.enter_context(OutputFolder(Path(out), opened.name))
+        return measure_sample(opened, folder, progress, report)
+
+
+def measure_batch(stream: Stream, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
+    """Quality control of a batch's new reads and owned positions."""
+    piece = stream.add_reads(batch, quality)
+    for tile in batch.tiles:
+        stream.measure(batch, tile, quality)
+    return piece
+
+
+def measure_sample(opened: Opened, folder: OutputFolder, progress: Progress | None, report: SampleReport) -> QcResult:
+    """Stream the sample through the accumulators and publish the outputs."""
+    stream, name, source = opened.stream, opened.name, opened.stream.source
+    batcher, ordered = stream.batches(), qc.OrderedQc()
+    accumulators: list[qc.SampleQc] = []
+
+    def process(batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
+        return measure_batch(stream, batch, quality)
+
+    for piece in process_all(iter(batcher), process, stream.accumulator, accumulators, opened.workers, opened.pool):
+        ordered.add(piece)
+        if progress is not None:
+            progress(source.bytes_read, source.size, "B")
+    check_not_empty(stream, batcher)
+    total = qc.SampleQc.merged(accumulators, source.header.contigs())
+    total.fill_gaps(stream.reference, stream.regions)
+    qc.write(total, folder.folder, name, ordered)
+    verdict = report.write(folder.folder, name, total.figures(), source.header, source.path)
+    files = folder.publish(manifest(stream, name, opened.device))
+    return QcResult(name, files, opened.device, {"reads": batcher.records_kept}, verdict)
+
+
+__all__ = ["QcResult", "measure"]

@@ -1,0 +1,292 @@
+"""stream: what every way of working through a sample shares: its inputs, its budget, its batches in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import __version__, qc
+from .backend import Backend, select
+from .config import Settings
+from .errors import EmptyInput, UsageError
+from .io.alignments import RecordSource
+from .io.merged import lanes_sample, open_lanes
+from .io.reference import Reference, callable_bases, check_header
+from .machine import cores
+from .reads import Batch, Batcher, Tile
+from .tiles import Intervals, parse_regions, read_bed
+
+log = logging.getLogger("gpucall")
+
+Progress = Callable[[int, int, str], None]
+ReadFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+T = TypeVar("T")
+
+
+@dataclass
+class Stream:
+    """A sample's open inputs, and where its kernels run.
+
+    regions  where to look; None: everywhere
+    """
+
+    source: RecordSource
+    reference: Reference
+    backend: Backend
+    settings: Settings
+    regions: Intervals | None
+
+    def batches(self) -> Batcher:
+        """The sample's reads."""
+        return Batcher(self.source, self.backend, self.settings.batching, self.settings.filters, self.regions)
+
+    def accumulator(self) -> qc.SampleQc:
+        """Quality control that has counted nothing yet."""
+        return qc.SampleQc(self.source.header.contigs(), self.backend)
+
+    def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
+        """Quality control of a batch's new reads; what of it must be put in order."""
+        first, stop = batch.first_new, len(batch.records.pos)
+        gc = self.backend.download(quality.add_reads(batch.device, first, stop))
+        return qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
+
+    def measure(self, batch: Batch, tile: Tile, quality: qc.SampleQc) -> tuple[int, NDArray[np.uint8]]:
+        """Quality control of a tile's reads and owned positions; what ``stretch`` returns."""
+        contig, rows = self.source.header.names[tile.tid], (tile.row, tile.row_stop)
+        origin, stop = self._reach(contig, tile)
+        reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
+        letters = self.reference.letters(contig, origin, min(max(stop, reads_stop), self.reference.length(contig)))
+        packed = quality.pack(letters, origin)
+        quality.add_alignments(batch.device, packed, tile.tid, tile.start, tile.stop, rows)
+        for start, end in self.owned(contig, tile):
+            quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
+        return origin, callable_bases(letters[: stop - origin])
+
+    def owned(self, contig: str, tile: Tile) -> list[tuple[int, int]]:
+        """The tile's positions, as far as they were asked for."""
+        if self.regions is None:
+            return [(tile.start, tile.stop)]
+        return [(int(start), int(stop)) for start, stop in self.regions.clip(contig, tile.start, tile.stop)]
+
+    def stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
+        """The reference under a tile and around it: its first position, and its bases."""
+        origin, stop = self._reach(contig, tile)
+        return origin, self.reference.fetch(contig, origin, stop)
+
+    def _reach(self, contig: str, tile: Tile) -> tuple[int, int]:
+        """From where to where a tile's stages look."""
+        margin = 2 * self.settings.batching.halo
+        return max(tile.start - margin, 0), min(tile.stop + margin, self.reference.length(contig))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What ``open_sample`` opened.
+
+    workers, pool  CPU threads; None: the caller's own
+    device         what runs the kernels, in words
+    """
+
+    stream: Stream
+    name: str
+    workers: int
+    pool: ThreadPoolExecutor | None
+    device: str
+
+
+def open_sample(
+    stack: ExitStack,
+    reads: ReadFiles,
+    reference: str | os.PathLike[str],
+    device: str | Backend,
+    threads: int | None,
+    memory: int | str | None,
+    regions: Sequence[str],
+    targets: str | os.PathLike[str] | None,
+    sample: str | None,
+    settings: Settings | None,
+) -> Opened:
+    """Open a sample's inputs, which ``stack`` closes, and check that they belong together.
+
+    Raises
+    ------
+    GpucallError
+        one of its children, where the input, the machine or the options are at fault.
+    """
+    workers = threads or cores()
+    settings = fit_memory(settings or Settings(), memory, workers)
+    backend, reason = select(device)
+    log.info("device: %s", reason)
+    fasta = stack.enter_context(Reference(reference))
+    asked = asked_regions(regions, targets, fasta.contigs)
+    pool = stack.enter_context(worker_pool(workers)) if workers > 1 else None
+    source = open_lanes(read_paths(reads), str(reference), asked, workers, pool, settings.batching.batch_bytes // 3)
+    stack.callback(source.close)
+    for lane in source.lanes:
+        check_contigs(fasta, lane, asked)
+    name = lanes_sample(source.lanes, sample)
+    log.info("sample: %s", name)
+    return Opened(Stream(source, fasta, backend, settings, asked), name, workers, pool, backend.describe())
+
+
+def read_paths(reads: ReadFiles) -> list[str]:
+    """One path or several, as a list of them."""
+    several = [reads] if isinstance(reads, str | os.PathLike) else reads
+    return [os.fspath(path) for path in several]
+
+
+def check_contigs(reference: Reference, source: RecordSource, asked: Intervals | None) -> None:
+    """Reads and reference belong together, and the reads know the contigs asked. A CRAM's slices carry their own M5."""
+    contigs = source.header.contigs()
+    if source.kind == "cram":
+        contigs = [(name, length, None) for name, length, _ in contigs]
+    check_header(reference, contigs, source.path, needed=None if asked is None else list(asked))
+    for contig in asked or ():
+        if contig not in source.header.names:
+            raise UsageError(
+                f"{source.path}: --regions or --targets asks for contig '{contig}', which its header does not have"
+            )
+
+
+def worker_pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that inflate blocks and work on batches."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="gpucall")
+
+
+def asked_regions(
+    regions: Sequence[str], targets: str | os.PathLike[str] | None, contigs: dict[str, int]
+) -> Intervals | None:
+    """Where to call: the regions, the BED's intervals, or where they meet; None: everywhere."""
+    parsed = parse_regions(regions, contigs) if regions else None
+    if targets is None:
+        return parsed
+    bed = read_bed(targets, contigs)
+    return bed if parsed is None else parsed.intersect(bed)
+
+
+SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SMALLEST_BUDGET = 400 << 20  # bytes: the interpreter, libraries and compiled kernels
+BATCH_COPIES = 10  # bytes held a byte of batch, in all stages
+
+
+def parse_memory(memory: int | str) -> int:
+    """Bytes from ``4G``, ``800M`` or a number.
+
+    Raises
+    ------
+    UsageError
+    """
+    text = str(memory).strip().upper().removesuffix("B").removesuffix("I")
+    unit = SIZES.get(text[-1:], 1)
+    try:
+        value = int(float(text[:-1] if unit > 1 else text) * unit)
+    except ValueError:
+        raise UsageError(
+            f"--memory '{memory}' is not a size; give bytes, or a number with K, M or G such as 4G"
+        ) from None
+    if value < SMALLEST_BUDGET:
+        raise UsageError(f"--memory {memory} is too little: at least {SMALLEST_BUDGET >> 20}M is needed")
+    return value
+
+
+def fit_memory(settings: Settings, memory: int | str | None, workers: int) -> Settings:
+    """Settings whose batches fit the budget; no result depends on them."""
+    if memory is None:
+        return settings
+    room = (parse_memory(memory) - SMALLEST_BUDGET) // (BATCH_COPIES * (workers + 1))
+    batch_bytes = max(1 << 20, min(room, settings.batching.batch_bytes))
+    return replace(settings, batching=replace(settings.batching, batch_bytes=batch_bytes))
+
+
+def process_all(
+    batches: Iterator[Batch],
+    process: Callable[[Batch, qc.SampleQc], T],
+    accumulator: Callable[[], qc.SampleQc],
+    accumulators: list[qc.SampleQc],
+    workers: int,
+    pool: ThreadPoolExecutor | None,
+) -> Iterator[T]:
+    """What ``process`` makes of all batches, in genome order.
+
+    At most ``workers`` batches are held beside the one that is being read. Every worker counts into an accumulator of
+    its own, which is put into ``accumulators``.
+    """
+    if pool is None:
+        accumulators.append(accumulator())
+        for batch in batches:
+            yield process(batch, accumulators[0])
+        return
+    idle: deque[qc.SampleQc] = deque()
+
+    def work(batch: Batch) -> T:
+        try:
+            quality = idle.pop()
+        except IndexError:
+            quality = accumulator()
+            accumulators.append(quality)
+        piece = process(batch, quality)
+        idle.append(quality)
+        return piece
+
+    pending: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="gpucall-batch") as stage:
+        try:
+            for batch in batches:
+                pending.append(stage.submit(work, batch))
+                while len(pending) > workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def check_not_empty(run: Stream, batcher: Batcher) -> None:
+    """An all-zero result is an error, not a report."""
+    if batcher.records_kept > 0:
+        return
+    where = "no reads in the regions asked" if run.regions is not None else "the file has a header but no reads"
+    raise EmptyInput(
+        f"{run.source.path}: {where}; check that it is the right file"
+        + (" and the right regions" if run.regions is not None else "")
+    )
+
+
+def provenance(run: Stream, device: str) -> list[str]:
+    """Header lines that say how the file was made."""
+    words = " ".join(sys.argv[1:] or ["(Python API)"]).replace("\n", " ")
+    return [
+        f"##source=gpucall {__version__}",
+        f"##gpucallCommand={words}",
+        f"##gpucallDevice={device}",
+        f"##reference=file://{run.reference.path.resolve()}",
+    ]
+
+
+def manifest(run: Stream, name: str, device: str) -> dict[str, Any]:
+    """What goes into the manifest beside the outputs' checksums."""
+
+    def described(path: str) -> dict[str, Any]:
+        return {"path": path, "bytes": os.path.getsize(path)}
+
+    return {
+        "sample": name,
+        "gpucall": __version__,
+        "command": sys.argv[1:],
+        "device": device,
+        "inputs": {
+            "reads": [described(lane.path) for lane in run.source.lanes],
+            "reference": described(str(run.reference.path)),
+        },
+    }

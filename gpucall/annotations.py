@@ -37,6 +37,12 @@ qualities">
 qualities">
 ##INFO=<ID=ReadPosRankSum,Number=1,Type=Float,Description="Z of the rank sum test of alternate against reference \
 distances to the nearer end of the alignment">
+##INFO=<ID=AS_MQ,Number=A,Type=Float,Description="MQ of each alternate allele, where there are several (as GATK)">
+##INFO=<ID=AS_BaseQRankSum,Number=A,Type=Float,Description="BaseQRankSum of each alternate allele, where there are \
+several">
+##INFO=<ID=AS_MQRankSum,Number=A,Type=Float,Description="MQRankSum of each alternate allele, where there are several">
+##INFO=<ID=AS_ReadPosRankSum,Number=A,Type=Float,Description="ReadPosRankSum of each alternate allele, where there are \
+several">
 ##INFO=<ID=HAPCOUNT,Number=1,Type=Integer,Description="Candidate haplotypes of the window that at least two fragments \
 fit best">
 """
@@ -81,6 +87,19 @@ RANKS = ("BaseQRankSum", "MQRankSum", "ReadPosRankSum")
 def rank_numbers(names: Sequence[str], values: Sequence[float]) -> dict[str, object]:
     """Those rank sums that could be had."""
     return {name: round(float(value), 3) for name, value in zip(names, values, strict=True) if not math.isnan(value)}
+
+
+def root_mean_square(squares: int, number: int) -> float:
+    """Of ``number`` values with a sum of ``squares``; 0: there are none."""
+    return math.sqrt(squares / number) if number else 0.0
+
+
+def allele_numbers(names: Sequence[str], mapqs: Sequence[float], ranks: Sequence[Sequence[float]]) -> dict[str, object]:
+    """MQ and those rank sums of each alternate allele; ``.``: a rank sum that could not be had."""
+    numbers: dict[str, object] = {"AS_MQ": [round(mapq, 2) for mapq in mapqs]}
+    for name, values in zip(names, zip(*ranks, strict=True), strict=True):
+        numbers[f"AS_{name}"] = ["." if math.isnan(value) else round(value, 3) for value in values]
+    return numbers
 
 
 def total_strands(strands: Sequence[Counts]) -> Counts:

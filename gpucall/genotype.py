@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, reduce
@@ -12,7 +11,7 @@ from operator import or_
 import numpy as np
 from numpy.typing import NDArray
 
-from .annotations import RANKS, rank_numbers, rank_sums
+from .annotations import RANKS, allele_numbers, rank_numbers, rank_sums, root_mean_square
 from .candidates import Allele
 from .config import Genotyping
 from .haplotypes import Members, Scored
@@ -157,11 +156,15 @@ def call_snvs(reads: TileReads, sites: Sites, settings: Genotyping, ploidy: int 
     called = np.flatnonzero(qual >= settings.min_qual * SCALE)
     sites = Sites(*(column[called] for column in sites))
     genotypes = BASE_GENOTYPES[ploidy]
-    ranks = snv_ranks(sites, reference[called], best[called], genotypes)
+    shown = alternates_shown(reference[called], best[called], genotypes)
+    ranks = snv_ranks(sites, reference[called], shown)
     columns = (reference[called], best[called], qual[called], costs[called], posterior[called], ranks)
     fields = (sites.position, sites.count, sites.mapq, sites.edge)
-    for row in zip(*(column.tolist() for column in (*columns, *fields)), strict=True):
-        yield snv_call(genotypes, *row)
+    for k, row in enumerate(zip(*(column.tolist() for column in (*columns, *fields)), strict=True)):
+        call = snv_call(genotypes, *row)
+        if len(call.alts) > 1:
+            call.info |= snv_allele_numbers(Sites(*(column[[k]] for column in sites)), call)
+        yield call
 
 
 # by ploidy: the column of each base alone, and of every genotype's bases in any order
@@ -189,17 +192,29 @@ def genotype_columns(alleles: tuple[int, ...], ploidy: int) -> tuple[int, ...]:
     return tuple(COLUMN[tuple(alleles[a] for a in each)] for each in genotype_order(len(alleles), ploidy))
 
 
-def snv_ranks(
-    sites: Sites, reference: NDArray[np.int64], best: NDArray[np.int64], genotypes: list[Genotype]
-) -> NDArray[np.float64]:
-    """float64[sites, 3]: rank sum tests (``RANKS``) of the called alternate bases against the reference's."""
+def alternates_shown(
+    reference: NDArray[np.int64], best: NDArray[np.int64], genotypes: list[Genotype]
+) -> NDArray[np.bool_]:
+    """bool[sites, 4]: the alternate bases of each site's genotype."""
     shown = np.array([[base in genotype for base in range(4)] for genotype in genotypes])[best]
-    rows = np.arange(len(best))
-    shown[rows, reference] = False
-    out = np.empty((len(best), len(RANKS)))
+    shown[np.arange(len(best)), reference] = False
+    return shown
+
+
+def snv_ranks(sites: Sites, reference: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """float64[sites, 3]: rank sum tests (``RANKS``) of the shown alternate bases against the reference's."""
+    out = np.empty((len(reference), len(RANKS)))
     both = np.empty((2, 1, len(RANKS), kernel.VALUES), dtype=np.int64)
-    kernel.base_rank_sums(len(best), sites.ranks, reference, shown.astype(np.int64), both, out)
+    kernel.base_rank_sums(len(reference), sites.ranks, reference, shown.astype(np.int64), both, out)
     return out
+
+
+def snv_allele_numbers(site: Sites, call: Call) -> dict[str, object]:
+    """What annotates each alternate of a call with several, at the one site."""
+    reference, *alternates = (BASES.index(base) for base in (call.ref, *call.alts))
+    mapqs = [root_mean_square(int(site.mapq[0, base]), int(site.count[0, base].sum())) for base in alternates]
+    alone = [snv_ranks(site, np.array([reference]), np.arange(4)[None] == base)[0].tolist() for base in alternates]
+    return allele_numbers(RANKS, mapqs, alone)
 
 
 def snv_call(
@@ -235,7 +250,7 @@ def snv_call(
         likelihoods=[cost - lowest for cost in shown],
         qual=qual / SCALE,
         gq=(min([posterior[column] for column in columns if column != best]) - posterior[best]) // SCALE,
-        mapq=math.sqrt(sum([mapq[base] for base in alternates]) / fragments),
+        mapq=root_mean_square(sum([mapq[base] for base in alternates]), fragments),
         edge=sum([edge[base] for base in alternates]) / fragments,
         depth=sum(totals),
         info=rank_numbers(RANKS, ranks),
@@ -465,7 +480,7 @@ def site_call(
         mapq=support.mapq,
         edge=-1.0,
         depth=support.covering,
-        info={**support.ranks, "HAPCOUNT": supported_haplotypes(weighed.costs)},
+        info={**support.numbers, "HAPCOUNT": supported_haplotypes(weighed.costs)},
         evidence=HaplotypeEvidence(weighed, states, priors, lowest, fragment_caps(reads, weighed.rows, settings)),
     )
     return call, states
@@ -508,7 +523,7 @@ class Support:
 
     strands: list[tuple[int, int]]
     mapq: float
-    ranks: dict[str, object]
+    numbers: dict[str, object]
     covering: int
 
 
@@ -526,18 +541,24 @@ def allele_support(
     """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
     host = reads.batch.records
     choice = allele_of_fragments(states, costs, alleles)
-    strands = np.zeros((alleles, 2), dtype=np.int64)
-    histograms = np.zeros((2, 1, len(RANKS) - 1, kernel.VALUES), dtype=np.int64)
-    sums = np.zeros(3, dtype=np.int64)
-    columns = (rows, host.flag, host.mapq, host.pos, host.end)
-    kernel.support(len(rows), choice, *columns, int(position), strands, histograms, sums)
-    alternates, squares, covering = sums.tolist()
-    return Support(
-        [(forward, reverse) for forward, reverse in strands.tolist()],
-        math.sqrt(squares / alternates) if alternates else 0.0,
-        rank_numbers(RANKS[1:], rank_sums(*histograms)[0].tolist()),
-        covering,
-    )
+
+    def measured(choice: NDArray[np.int64]) -> tuple[list[list[int]], float, list[float], int]:
+        """Fragments by allele and strand, MAPQ and rank sums of the alternates, fragments over the position."""
+        strands = np.zeros((alleles, 2), dtype=np.int64)
+        histograms = np.zeros((2, 1, len(RANKS) - 1, kernel.VALUES), dtype=np.int64)
+        sums = np.zeros(3, dtype=np.int64)
+        columns = (rows, host.flag, host.mapq, host.pos, host.end)
+        kernel.support(len(rows), choice, *columns, int(position), strands, histograms, sums)
+        alternates, squares, covering = sums.tolist()
+        ranks: list[float] = rank_sums(*histograms)[0].tolist()
+        return strands.tolist(), root_mean_square(squares, alternates), ranks, covering
+
+    strands, mapq, ranks, covering = measured(choice)
+    numbers = rank_numbers(RANKS[1:], ranks)
+    if alleles > 2:
+        alone = [measured(np.where((choice == 0) | (choice == allele), choice, -1)) for allele in range(1, alleles)]
+        numbers |= allele_numbers(RANKS[1:], [each[1] for each in alone], [each[2] for each in alone])
+    return Support([(forward, reverse) for forward, reverse in strands], mapq, numbers, covering)
 
 
 def record_alleles(reads: TileReads, alleles: list[Allele]) -> tuple[int, str, tuple[str, ...]]:

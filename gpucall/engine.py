@@ -492,7 +492,7 @@ def run_sample(
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     total.fill_gaps(run.reference, run.regions)
     qc.write(total, folder.folder, name, ordered)
-    verdict = report.write(folder.folder, name, total.figures(), header, run.source.path)
+    verdict = report.write(folder.folder, name, total.figures(), header, run.source.path, total.allele_balance())
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts, verdict)
 

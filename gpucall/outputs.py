@@ -36,6 +36,9 @@ KINDS = {
     ".vcfstats.txt": "vcfstats",
     ".sex.json": "sex",
     ".verdict.json": "verdict",
+    ".verdict_mqc.json": "multiqc_verdict",
+    ".allele_balance_mqc.json": "multiqc_allele_balance",
+    ".qc.parquet": "qc_table",
     ".report.html": "report",
     ".manifest.json": "manifest",
 }

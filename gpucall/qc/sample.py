@@ -13,6 +13,7 @@ from ..backend import Backend, CpuBackend
 from ..kernels.records import Records
 from ..kernels.stretch import WINDOW
 from .alignment_summary import write_alignment_summary
+from .allele_balance import AlleleBalance
 from .coverage import CoverageCounts, is_autosome
 from .depth import Contigs, DepthCounts, write_distribution, write_summary
 from .figures import Figures, call_figures, depth_figures, flag_figures
@@ -72,6 +73,10 @@ class Variant(Protocol):
         """QUAL."""
 
     @property
+    def counts(self) -> Sequence[int]:
+        """Fragments of each allele (AD)."""
+
+    @property
     def info(self) -> Mapping[str, object]:
         """INFO."""
 
@@ -82,17 +87,20 @@ class CallCounts:
     def __init__(self) -> None:
         self.variants = VariantCounts()
         self.vcf_stats = VcfStats()
+        self.balance = AlleleBalance()
 
     def add(self, contig: str, call: Variant) -> None:
         """Count one call."""
         self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
         if not call.filters and is_autosome(contig):
             self.variants.add(call.ref, call.alts, call.genotype)
+            self.balance.add(call.ref, call.alts, call.genotype, call.counts)
 
     def merge(self, other: CallCounts) -> None:
         """Add what another worker counted."""
         self.variants.merge(other.variants)
         self.vcf_stats.merge(other.vcf_stats)
+        self.balance.merge(other.balance)
 
 
 class SampleQc:
@@ -250,6 +258,10 @@ class SampleQc:
     def variant_metrics(self) -> Metrics:
         """GA4GH metrics of the calls."""
         return variant_metrics(self.calls.variants.result() if self.has_variants else None)
+
+    def allele_balance(self) -> dict[str, int] | None:
+        """Heterozygous SNVs by share of alternate fragments; None where nothing was called."""
+        return self.calls.balance.result() if self.has_variants else None
 
     def figures(self) -> Figures:
         """All figures that are counted here (``figures.FIGURES``), by name."""

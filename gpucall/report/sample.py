@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..errors import EmptyInput
 from ..io.alignments import Header
 from ..qc.figures import Figures
 from ..qc.verdict import Verdict, judge, load_profile
+from . import multiqc, tables
 from .page import chip, document
 from .sections import SamplePage
 from .sources import file_figures
@@ -42,8 +44,18 @@ class SampleReport:
         self.reporting = reporting
         self.whole_genome = whole_genome
 
-    def write(self, folder: Path, sample: str, counted: Figures, header: Header, reads: str) -> Verdict:
-        """Write the sample's verdict beside its other files in ``folder``.
+    def write(
+        self,
+        folder: Path,
+        sample: str,
+        counted: Figures,
+        header: Header,
+        reads: str,
+        balance: Mapping[str, int] | None = None,
+    ) -> Verdict:
+        """Write the sample's verdict and report beside its other files in ``folder``.
+
+        ``counted`` are the figures that no file tells, ``balance`` is what ``qc.allele_balance`` found.
 
         Raises
         ------
@@ -55,6 +67,10 @@ class SampleReport:
         platform = self.reporting.platform or platform_of(header)
         verdict = judge(sample, figures, self.profile, self.whole_genome, platform, self.reporting.batch)
         verdict.write(folder / f"{sample}.verdict.json")
+        multiqc.write_verdict(folder / f"{sample}.verdict_mqc.json", verdict)
+        tables.write_sample(folder / f"{sample}.qc.parquet", verdict)
+        if balance is not None:
+            multiqc.write_allele_balance(folder / f"{sample}.allele_balance_mqc.json", sample, balance)
         write_page(folder, sample, verdict)
         return verdict
 

@@ -203,7 +203,9 @@ class Plot:
         for value in self.x.ticks(6):
             x, _ = self.at(value, self.y.low)
             parts.append(f'<path class="grid" d="M{x:g} {base:g}v4"/>')
-            parts.append(text(x, base + 14, self.x.format(value), "tick", "middle"))
+            words = self.x.format(value)
+            inside = min(x, WIDTH - 2 - len(words) * LETTER / 2)
+            parts.append(text(inside, base + 14, words, "tick", "middle"))
         parts.append(f'<path class="axis" d="M{LEFT:g} {base:g}H{right:g}"/>')
         parts.append(text((LEFT + right) / 2, self.height - 5, self.x.label, "name", "middle"))
         parts.append(text(2, 11, self.y.label, "name", "start"))

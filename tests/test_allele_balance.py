@@ -1,0 +1,56 @@
+"""Allele balance: which calls count, and in which bin; merging."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from gpucall.qc.allele_balance import BINS, AlleleBalance
+
+
+def filled(result: dict[str, int]) -> dict[str, int]:
+    return {share: count for share, count in result.items() if count}
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"),
+    [
+        ((10, 10), "0.51"),
+        ((1, 99), "0.99"),
+        ((0, 30), "0.99"),
+        ((99, 1), "0.01"),
+        ((51, 49), "0.49"),
+        ((30, 0), "0.01"),
+    ],
+)
+def test_the_bin_of_a_share(counts: Sequence[int], share: str) -> None:
+    balance = AlleleBalance()
+    balance.add("A", ["G"], (0, 1), counts)
+    assert filled(balance.result()) == {share: 1}
+    assert len(balance.result()) == BINS
+
+
+@pytest.mark.parametrize(
+    ("ref", "alts", "genotype", "counts"),
+    [
+        ("A", ["AT"], (0, 1), (5, 5)),
+        ("AT", ["A"], (0, 1), (5, 5)),
+        ("A", ["G"], (1, 1), (0, 9)),
+        ("A", ["G", "T"], (1, 2), (0, 5, 5)),
+        ("A", ["G"], (1,), (0, 9)),
+        ("A", ["G"], (0, 1), (0, 0)),
+    ],
+)
+def test_other_calls_do_not_count(ref: str, alts: list[str], genotype: Sequence[int], counts: Sequence[int]) -> None:
+    balance = AlleleBalance()
+    balance.add(ref, alts, genotype, counts)
+    assert filled(balance.result()) == {}
+
+
+def test_phased_genotypes_count_and_workers_add_up() -> None:
+    one, two = AlleleBalance(), AlleleBalance()
+    one.add("A", ["G"], (1, 0), (6, 4))
+    two.add("C", ["T"], (0, 1), (60, 40))
+    one.merge(two)
+    assert filled(one.result()) == {"0.41": 2}

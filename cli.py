@@ -351,6 +351,45 @@ def explain(
     typer.echo(library.to_json(explanation) if as_json else library.to_text(explanation))
 
 
+@app.command(short_help="Put many samples' quality onto one page.")
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders with samples, or folders of such folders.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report; made where it is missing.")],
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Judge all samples anew by these thresholds."),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="TSV", help="Columns sample, platform, batch: to group samples by.")
+    ] = None,
+    fail_on_qc: FailOnQcOption = False,
+) -> None:
+    """Put many samples' quality onto one page: who fails, and who stands out.
+
+    \b
+    Writes into the folder --out:
+      cohort.report.html   verdicts, outliers by name, every figure by group
+      cohort.qc.tsv        one row a sample, a column for each figure
+      cohort.qc.parquet    the same
+
+    \b
+    Examples:
+      gpucall report results --out cohort
+      gpucall report results --out cohort --profile gnomad-v3 --sheet samples.tsv
+    """
+    from gpucall.report.cohort import write_report
+
+    result = write_report(folders, out, profile=profile, sheet=sheet)
+    rows = [(f"samples {status}", f"{count:,}") for status, count in result.counts.items() if count]
+    rows += [("samples that stand out", f"{len(result.outliers):,}")]
+    rows += [(name, str(path)) for name, path in result.files.items()]
+    typer.echo("\n".join(f"{name:<22}  {value}" for name, value in rows))
+    if fail_on_qc and result.failed:
+        raise QualityFailed(f"{len(result.failed)} samples fail: {', '.join(result.failed[:10])}; see {out}")
+
+
 @app.command(short_help="Say what this machine can do.")
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the same as JSON.")] = False,

@@ -218,6 +218,17 @@ def parse_bands(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Cohort:
+    """When a sample stands out of a cohort, and how much of a cohort its page shows."""
+
+    outlier: float = 3.5  # robust z, either side (Iglewicz & Hoaglin 1993, How to detect and handle outliers)
+    min_group: int = 8  # samples of one platform and batch; smaller groups are compared with their platform, or all
+    named: int = 4  # outliers named in each plot; the table has all
+    rows: int = 250  # of a table of samples in the page; the TSV has all
+    groups: int = 12  # rows of a plot; the smallest groups share the last one
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 

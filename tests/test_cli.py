@@ -255,7 +255,7 @@ def test_help_lists_every_exit_code() -> None:
     assert {int(code) for code in listed} == {0} | {each.exit_code for each in _error_classes(errors.GpucallError)}
 
 
-@pytest.mark.parametrize("command", ["call", "demo", "doctor", "explain"])
+@pytest.mark.parametrize("command", ["call", "demo", "doctor", "explain", "report"])
 def test_help_of_each_command(command: str) -> None:
     done = run_cli(command, "--help")
     assert done.returncode == 0

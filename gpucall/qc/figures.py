@@ -68,6 +68,8 @@ FIGURES = {
     "pct_chimeras": Figure("pairs that are chimeric", "%", 2, "reads", "not in the alignment summary"),
     "pct_mismatches": Figure("aligned bases that differ from the reference", "%", 3, "base quality", NO_READS),
     "sex_karyotype": Figure("sex chromosomes", "", 0, "sex", "chrX or chrY is not covered"),
+    "x_depth_ratio": Figure("depth of X over the autosomes'", "", 2, "sex", "chrX is not covered"),
+    "y_depth_ratio": Figure("depth of Y over the autosomes'", "", 2, "sex", "chrY is not covered"),
     "count_biallelic_snvs_in_cohort": Figure("SNVs that are biallelic in the cohort", "", 0, "variants", COHORT),
     "count_singletons_in_cohort": Figure("variants that nobody else in the cohort has", "", 0, "variants", COHORT),
 }

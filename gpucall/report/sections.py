@@ -373,10 +373,9 @@ def sex(page: SamplePage) -> str:
 
 def sex_depths(page: SamplePage) -> tuple[float, float] | None:
     """Depth of X and Y over the autosomes': from the sample's sex file, else from mosdepth's means."""
-    evidence = (sources.json_of(page.file(".sex.json")) or {}).get("evidence", {})
-    x, y = evidence.get("x_depth_ratio"), evidence.get("y_depth_ratio")
+    x, y = page.number("x_depth_ratio"), page.number("y_depth_ratio")
     if x is not None and y is not None:
-        return float(x), float(y)
+        return x, y
     depths = sources.contig_depths(page.file(".mosdepth.summary.txt"))
     short = {name.removeprefix("chr"): each for name, each in depths.items()}
     autosomes = [each for name, each in short.items() if name.isdigit()]

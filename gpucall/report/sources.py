@@ -76,10 +76,12 @@ def contamination_figures(path: Path) -> Figures:
 
 
 def sex_figures(path: Path) -> Figures:
-    """The class that the sample's reads show, whatever the user said."""
+    """The class that the sample's reads show, whatever the user said, and the depths it rests on."""
     found = json_of(path) or {}
+    ratios = {name: found.get("evidence", {}).get(name) for name in ("x_depth_ratio", "y_depth_ratio")}
+    figures: Figures = {name: rounded(value, 4) for name, value in ratios.items() if value is not None}
     inferred = found.get("inferred", "unknown")
-    return {} if inferred == "unknown" else {"sex_karyotype": inferred}
+    return figures if inferred == "unknown" else figures | {"sex_karyotype": inferred}
 
 
 def json_of(path: Path) -> Any:

@@ -180,6 +180,13 @@ class Plot:
                 turn = f'x="{across:.1f}" y="{base + 13:.1f}" text-anchor="middle"'
             self._marks.append(f'<text {turn} class="tick">{escape(name)}</text>')
 
+    def names_y(self, names: Sequence[tuple[float, str]]) -> None:
+        """Names of rows, each inside the plot at its row's top left."""
+        for y, name in names:
+            _, down = self.at(self.x.low, y)
+            self._marks.append(f'<path class="grid" d="M{LEFT:g} {down:g}H{WIDTH - RIGHT:g}"/>')
+            self._marks.append(text(LEFT + 3, down + 10, name, "tick", "start"))
+
     def label(self, x: float, y: float, text: str, kind: str, anchor: str = "start") -> None:
         """A text at a point in data units, moved up or down where it would cover another."""
         across, down = self.at(x, y)

@@ -411,6 +411,17 @@ class _LogHandler(logging.Handler):
         print(f"gpucall: {record.getMessage()}", file=sys.stderr)
 
 
+class _WithoutPandas:
+    """Keeps pandas out of this process: pyarrow imports it, where it is installed, for 0.7 s, only to ask whether the
+    lists that it is given are pandas'."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        """As of an importer that has no such module, but for pandas, which nobody has."""
+        if name == "pandas":
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+
 def _ready_for_batches() -> None:
     """Settings of the process that a stream of batches and of many small objects without cycles runs faster with."""
     import gc
@@ -419,6 +430,7 @@ def _ready_for_batches() -> None:
 
     gc.set_threshold(100_000)  # looking through the objects costs 6 % of a run
     machine.keep_freed_memory()
+    sys.meta_path.insert(0, cast(Any, _WithoutPandas))
 
 
 def _show_log(quiet: bool, verbose: bool) -> None:

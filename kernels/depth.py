@@ -336,14 +336,29 @@ def solid_once_cuda(
 
 
 @shared
+def is_pair_apart(k: Any, records: Any, rows: Any) -> Any:
+    """True where rows ``k - 1`` and ``k`` are the only ones with their name hash, and share no position."""
+    row, before = rows[k], rows[k - 1]
+    name = records.name_hash[row]
+    if k > 1 and records.name_hash[rows[k - 2]] == name:
+        return False
+    if k + 1 < rows.shape[0] and records.name_hash[rows[k + 1]] == name:
+        return False
+    return not overlaps(row, records, records.tid[before], records.pos[before], records.end[before])
+
+
+@shared
 def link(k: Any, records: Any, first: Any, rows: Any, earlier: Any) -> None:
-    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` int64[n] are sorted by name."""
+    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` int64[n] are sorted by name hash.
+
+    Most are mates that lie apart, which nothing is asked of: they are left alone. Names themselves are compared where
+    it is not known already that the rows are mates.
+    """
     row, before = rows[k], rows[max(k - 1, 0)]
-    shared_name = k > 0 and records.name_hash[row] == records.name_hash[before]
-    if shared_name and same_name(records.raw, records.offset[row], records.offset[before]):
-        earlier[row - first] = before
-    else:
-        earlier[row - first] = -1
+    earlier[row - first] = -1
+    if k > 0 and records.name_hash[row] == records.name_hash[before] and not is_pair_apart(k, records, rows):
+        if records.mate[row] == before or same_name(records.raw, records.offset[row], records.offset[before]):
+            earlier[row - first] = before
 
 
 @cpu_loop

@@ -112,6 +112,22 @@ PlatformOption = Annotated[
     str, typer.Option(help="Sequencing platform, to group samples by. Default: of the read groups.")
 ]
 BatchOption = Annotated[str, typer.Option(help="Batch, such as a flow cell, to group samples by.")]
+PanelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PREFIX",
+        help="Estimate contamination and ancestry with this VerifyBamID2 panel: PREFIX.bed, .mu, .UD. Default: what"
+        " config.toml says of the reference; 'none' for none.",
+    ),
+]
+ComponentsOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Principal components of ancestry. Default: 4, or 2 where few sites are."),
+]
+SketchSitesOption = Annotated[
+    str | None,
+    typer.Option(metavar="BED|VCF", help="Sites of the fingerprint sketch. Default: those of the panel, thinned."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print what is done, step by step.")]
 
@@ -151,6 +167,9 @@ def call(
     sex: SexOption = "auto",
     ploidy_regions: PloidyRegionsOption = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the records as Parquet, too.")] = False,
+    contamination_panel: PanelOption = None,
+    contamination_pcs: ComponentsOption = None,
+    sketch_sites: SketchSitesOption = None,
     profile: ProfileOption = "ga4gh",
     fail_on_qc: FailOnQcOption = False,
     platform: PlatformOption = "",
@@ -177,6 +196,8 @@ def call(
       SAMPLE.flagstat.txt, .stats.txt   as samtools flagstat, samtools stats
       SAMPLE.mosdepth.summary.txt,
       SAMPLE.mosdepth.global.dist.txt   as mosdepth
+      SAMPLE.selfSM, SAMPLE.Ancestry    as VerifyBamID2 (--contamination-panel)
+      SAMPLE.sketch                     fingerprint, for 'gpucall relate'
       SAMPLE.metrics.json               GA4GH WGS quality metrics
       SAMPLE.vcfstats.txt               as bcftools stats of the calls
       SAMPLE.sex.json                   sex chromosomes that were found
@@ -216,6 +237,7 @@ def call(
             gvcf=_gvcf_settings(gvcf, gvcf_bands, non_ref, gvcf_len),
             progress=report,
             reporting=Reporting(profile, platform, batch),
+            sites=_site_lists(reference, contamination_panel, contamination_pcs, sketch_sites),
         )
     if not quiet:
         typer.echo(_describe(result))
@@ -246,6 +268,9 @@ def quality(
     ] = None,
     targets: Annotated[Path | None, typer.Option(metavar="BED", help="Look only inside these intervals.")] = None,
     sample: SampleOption = None,
+    contamination_panel: PanelOption = None,
+    contamination_pcs: ComponentsOption = None,
+    sketch_sites: SketchSitesOption = None,
     profile: ProfileOption = "ga4gh",
     fail_on_qc: FailOnQcOption = False,
     platform: PlatformOption = "",
@@ -280,6 +305,7 @@ def quality(
             sample=sample,
             progress=report,
             reporting=Reporting(profile, platform, batch),
+            sites=_site_lists(reference, contamination_panel, contamination_pcs, sketch_sites),
         )
     if not quiet:
         typer.echo(_describe(result))
@@ -440,6 +466,15 @@ def _show_log(quiet: bool, verbose: bool) -> None:
     logger = logging.getLogger("gpucall")
     logger.handlers[:] = [_LogHandler()]
     logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def _site_lists(reference: Path, panel: str | None, components: int | None, sketch_sites: str | None) -> Any:
+    """The lists of sites that were asked for; the panel that is usual for the reference, where none was named."""
+    from gpucall.config import SiteLists
+    from gpucall.configuration import usual_panel
+
+    panel = usual_panel(reference) if panel is None else panel
+    return SiteLists(None if panel == "none" else panel, components, sketch_sites)
 
 
 def _describe(result: CallResult | QcResult) -> str:

@@ -27,10 +27,12 @@ import numpy as np
 
 from gpucall import engine
 from gpucall.backend import Backend, CpuBackend, loop, select
+from gpucall.config import SiteLists
 from gpucall.errors import GpucallError, UsageError
 from gpucall.kernels import jit
 from gpucall.kernels.pairhmm import segment_bounds
 
+from . import panel
 from .measure import provenance
 from .pipeline import write_json
 from .simulate import simulate
@@ -93,7 +95,8 @@ def record(bam: Path, reference: Path) -> dict[str, Case]:
     """A case for every kernel that the engine launches on a sample."""
     recorder = Recorder()
     with tempfile.TemporaryDirectory(prefix="gpucall-kernels-") as folder:
-        engine.call(bam, reference, folder, device=recorder, threads=1)
+        lists = SiteLists(panel.write(Path(folder) / "panel", reference))
+        engine.call(bam, reference, folder, device=recorder, threads=1, sites=lists)
     return dict(sorted(recorder.cases.items()))
 
 

@@ -111,6 +111,34 @@ class Filtering:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteLists:
+    """Lists of known sites whose bases are counted; None: none."""
+
+    contamination_panel: str | None = None  # prefix of a panel's .bed, .mu and .UD (VerifyBamID2 --SVDPrefix)
+    components: int | None = None  # of ancestry, instead of ``Contamination.components``
+    sketch_sites: str | None = None  # BED or VCF of the fingerprint sketch's sites; None: those of the panel
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """How the mixture of two samples is fitted (VerifyBamID2's defaults where it has them)."""
+
+    components: int | None = None  # principal components of ancestry; None: ``many_components`` where sites allow
+    many_components: int = 4  # GA4GH WGS QC: 4
+    few_components: int = 2  # VerifyBamID2 --NumPC
+    many_sites: int = 1000  # covered, and ``many_share`` of the panel; VerifyBamID2 asks for these, too
+    many_share: float = 0.1
+    deviations: float = 3.0  # of depth, at most, of a site that counts; where there are ``many_sites``
+    within_ancestry: bool = False  # True: both samples are of one ancestry (VerifyBamID2 --WithinAncestry)
+    start_alpha: float = 0.03  # share of the contaminating sample where the search starts
+    start_component: float = 0.01
+    tolerance: float = 1e-8  # of the log-likelihood, relative (VerifyBamID2 --Epsilon)
+    most_evaluations: int = 50_000
+    restart_step: float = 0.005  # of components, in the searches that start from what the first one found
+    restart_gain: float = 0.05  # of the log-likelihood, in nats, which a restart must bring
+
+
+@dataclass(frozen=True, slots=True)
 class Paralogs:
     """When heterozygous SNVs are rather the differences of a copy that the reference lacks."""
 
@@ -242,5 +270,6 @@ class Settings:
     paralogs: Paralogs = field(default_factory=Paralogs)
     confidence: Confidence = field(default_factory=Confidence)
     filtering: Filtering = field(default_factory=Filtering)
+    contamination: Contamination = field(default_factory=Contamination)
     sexing: Sexing = field(default_factory=Sexing)
     tables: Tables = field(default_factory=Tables)

@@ -18,7 +18,7 @@ from . import assembly, calibration, candidates, filters, genotype, haplotypes, 
 from .annotations import strand_table
 from .backend import Backend
 from .confidence import reference_confidence
-from .config import Gvcf, Reporting, Settings
+from .config import Gvcf, Reporting, Settings, SiteLists
 from .errors import UsageError
 from .genotype import Call
 from .gvcf_output import GvcfOutput, KindStretch, Positions
@@ -356,6 +356,7 @@ def call(
     progress: Progress | None = None,
     settings: Settings | None = None,
     reporting: Reporting | None = None,
+    sites: SiteLists | None = None,
 ) -> CallResult:
     """Call variants in one sample and measure its quality.
 
@@ -390,6 +391,8 @@ def call(
         called with (done, total, unit).
     reporting
         the profile that judges the sample; its platform and batch.
+    sites
+        the panel that contamination is estimated with, and the sites of the fingerprint sketch.
 
     Raises
     ------
@@ -399,7 +402,9 @@ def call(
     report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
     option = parse_sex(sex)
     with ExitStack() as stack:
-        opened = open_sample(stack, reads, reference, device, threads, memory, regions, targets, sample, settings)
+        opened = open_sample(
+            stack, reads, reference, device, threads, memory, regions, targets, sample, settings, sites
+        )
         source, asked = opened.stream.source, opened.stream.regions
         run = Run(**vars(opened.stream), ploidies=find_ploidies(source, ploidy_regions, asked), gvcf=gvcf)
         folder = stack.enter_context(OutputFolder(Path(out), opened.name))
@@ -490,7 +495,7 @@ def run_sample(
     sexing.write(sex, folder.path(f"{name}.sex.json"), name)
     total = qc.SampleQc.merged(accumulators, header.contigs())
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
-    total.fill_gaps(run.reference, run.regions)
+    run.conclude(total)
     qc.write(total, folder.folder, name, ordered)
     verdict = report.write(folder.folder, name, total.figures(), header, run.source.path, total.allele_balance())
     files = folder.publish(manifest(run, name, device))

@@ -40,6 +40,9 @@ KINDS = {
     ".allele_balance_mqc.json": "multiqc_allele_balance",
     ".qc.parquet": "qc_table",
     ".report.html": "report",
+    ".selfSM": "self_sm",
+    ".Ancestry": "ancestry",
+    ".sketch": "sketch",
     ".manifest.json": "manifest",
 }
 

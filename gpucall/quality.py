@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import qc
 from .backend import Backend
-from .config import Reporting, Settings
+from .config import Reporting, Settings, SiteLists
 from .outputs import OutputFolder
 from .qc.verdict import Verdict
 from .reads import Batch
@@ -49,12 +49,13 @@ def measure(
     progress: Progress | None = None,
     settings: Settings | None = None,
     reporting: Reporting | None = None,
+    sites: SiteLists | None = None,
 ) -> QcResult:
     """Measure the quality of one sample: all of the quality control of ``gpucall.call`` that needs no calls.
 
     Parameters
     ----------
-    reads, reference, out, device, threads, memory, sample, progress, settings, reporting
+    reads, reference, out, device, threads, memory, sample, progress, settings, reporting, sites
         as of ``gpucall.call``.
     regions, targets
         only reads that overlap these, and depths inside of them.
@@ -66,7 +67,9 @@ def measure(
     """
     report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
     with ExitStack() as stack:
-        opened = open_sample(stack, reads, reference, device, threads, memory, regions, targets, sample, settings)
+        opened = open_sample(
+            stack, reads, reference, device, threads, memory, regions, targets, sample, settings, sites
+        )
         folder = stack.enter_context(OutputFolder(Path(out), opened.name))
         return measure_sample(opened, folder, progress, report)
 
@@ -94,7 +97,7 @@ def measure_sample(opened: Opened, folder: OutputFolder, progress: Progress | No
             progress(source.bytes_read, source.size, "B")
     check_not_empty(stream, batcher)
     total = qc.SampleQc.merged(accumulators, source.header.contigs())
-    total.fill_gaps(stream.reference, stream.regions)
+    stream.conclude(total)
     qc.write(total, folder.folder, name, ordered)
     verdict = report.write(folder.folder, name, total.figures(), source.header, source.path)
     files = folder.publish(manifest(stream, name, opened.device))

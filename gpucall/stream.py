@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import __version__, qc
 from .backend import Backend, select
-from .config import Settings
+from .config import Settings, SiteLists
 from .errors import EmptyInput, UsageError
 from .io.alignments import RecordSource
 from .io.merged import lanes_sample, open_lanes
@@ -38,6 +38,7 @@ class Stream:
     """A sample's open inputs, and where its kernels run.
 
     regions  where to look; None: everywhere
+    study    lists of sites whose bases are counted; None: none
     """
 
     source: RecordSource
@@ -45,6 +46,7 @@ class Stream:
     backend: Backend
     settings: Settings
     regions: Intervals | None
+    study: qc.SiteStudy | None = None
 
     def batches(self) -> Batcher:
         """The sample's reads."""
@@ -52,7 +54,7 @@ class Stream:
 
     def accumulator(self) -> qc.SampleQc:
         """Quality control that has counted nothing yet."""
-        return qc.SampleQc(self.source.header.contigs(), self.backend)
+        return qc.SampleQc(self.source.header.contigs(), self.backend, self.study)
 
     def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
         """Quality control of a batch's new reads; what of it must be put in order."""
@@ -70,7 +72,14 @@ class Stream:
         quality.add_alignments(batch.device, packed, tile.tid, tile.start, tile.stop, rows)
         for start, end in self.owned(contig, tile):
             quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
+            quality.add_sites(batch.records, batch.device, tile.tid, start, end, rows, (origin, letters))
         return origin, callable_bases(letters[: stop - origin])
+
+    def conclude(self, total: qc.SampleQc) -> None:
+        """What only all counts together say: depth 0 where there was no read, and what listed sites show."""
+        total.fill_gaps(self.reference, self.regions)
+        if self.study is not None:
+            total.findings = self.study.conclude(total.sites, self.settings.contamination)
 
     def owned(self, contig: str, tile: Tile) -> list[tuple[int, int]]:
         """The tile's positions, as far as they were asked for."""
@@ -115,6 +124,7 @@ def open_sample(
     targets: str | os.PathLike[str] | None,
     sample: str | None,
     settings: Settings | None,
+    sites: SiteLists | None = None,
 ) -> Opened:
     """Open a sample's inputs, which ``stack`` closes, and check that they belong together.
 
@@ -136,7 +146,8 @@ def open_sample(
         check_contigs(fasta, lane, asked)
     name = lanes_sample(source.lanes, sample)
     log.info("sample: %s", name)
-    return Opened(Stream(source, fasta, backend, settings, asked), name, workers, pool, backend.describe())
+    study = None if sites in (None, SiteLists()) else qc.SiteStudy(sites, source.header.contigs(), source.path)
+    return Opened(Stream(source, fasta, backend, settings, asked, study), name, workers, pool, backend.describe())
 
 
 def read_paths(reads: ReadFiles) -> list[str]:

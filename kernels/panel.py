@@ -43,7 +43,8 @@ UNIT = 1 << 16
 LARGEST_MISMATCH = 33  # phred that one mismatch counts for at most
 HARD_CLIPPED = 13  # phred that a base counts for whose quality is gone
 LARGEST_PENALTY = int((40 - 1.501**2 / 40) * UNIT)  # above it the cap is below MIN_MAPQ
-LOGS = np.array([0, *(round(4.343 * math.log(n) * UNIT) for n in range(1, 4096))], dtype=np.int64)
+LOGS = np.array([0, *(round(4.343 * math.log(n) * UNIT) for n in range(1, 512))], dtype=np.int32)
+LOG_2 = round(4.343 * math.log(2) * UNIT)
 
 
 class SiteList(NamedTuple):
@@ -94,6 +95,16 @@ def aligned_at(records: Any, row: Any, position: Any) -> Any:
 
 
 @shared
+def log_of(number: Any) -> Any:
+    """4.343 times the natural logarithm of a number from 1 on, in 1/65536; of large ones the leading bits count."""
+    halvings = np.int64(0)
+    while number >= LOGS.shape[0]:
+        number >>= 1
+        halvings += 1
+    return LOGS[number] + halvings * LOG_2
+
+
+@shared
 def mismatch_penalty(row: Any, records: Any, origin: Any, bases: Any) -> Any:
     """How ill a read fits the reference, in 1/65536 phred (``sam_cap_mapq``)."""
     at, query = np.int64(records.pos[row]), np.int64(0)
@@ -120,8 +131,8 @@ def mismatch_penalty(row: Any, records: Any, origin: Any, bases: Any) -> Any:
         at += length * consumes_reference(operation)
         query += length * consumes_query(operation)
     penalty = phred * UNIT + clipped * UNIT // 5
-    for k in range(min(mismatches, LOGS.shape[0] - 1)):
-        penalty -= LOGS[min(compared, LOGS.shape[0] - 1)] - LOGS[k + 1]
+    for k in range(mismatches):
+        penalty -= log_of(compared) - log_of(np.int64(k + 1))
     return penalty
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import gpucall
 from gpucall import cli, errors
-from gpucall.config import Reporting
+from gpucall.config import Reporting, SiteLists
 from tests.conftest import ROOT
 
 HELP_SECONDS = 0.3
@@ -59,6 +59,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
         "ploidy_regions": None,
         "parquet": False,
         "reporting": Reporting(),
+        "sites": SiteLists(),
     }
     assert "1,234" in capsys.readouterr().out
 
@@ -68,6 +69,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
         " --sex XY --ploidy-regions p.bed --parquet"
         " --profile site --platform NovaSeq --batch b7"
+        " --contamination-panel p/panel --contamination-pcs 3 --sketch-sites s.bed"
     )
     assert cli.main(["call", *options.split(), "--quiet", "s.cram", "t.bam"]) == 0
     [(args, kwargs)] = engine_call
@@ -85,6 +87,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "ploidy_regions": Path("p.bed"),
         "parquet": True,
         "reporting": Reporting("site", "NovaSeq", "b7"),
+        "sites": SiteLists("p/panel", 3, "s.bed"),
     }
 
 

@@ -43,7 +43,7 @@ FLOORS = {
         *("gpucall.report", "gpucall.report.*"),
     ],
     "kernels": ["gpucall.kernels", "gpucall.kernels.*"],
-    "ground": ["gpucall.config", "gpucall.errors", "gpucall.machine"],
+    "ground": ["gpucall.config", "gpucall.configuration", "gpucall.errors", "gpucall.machine"],
 }
 
 # Packages that may be imported in some places only.

@@ -20,6 +20,8 @@ import pytest
 from numba import cuda
 
 from gpucall import backend, doctor, engine
+from gpucall.bench import panel
+from gpucall.config import SiteLists
 
 from . import tricky_sample
 from .cuda_kernels import RecordingBackend, cuda_kernels
@@ -35,7 +37,8 @@ def signatures(tmp_path_factory: pytest.TempPathFactory) -> Signatures:
     folder = tmp_path_factory.mktemp("ptx")
     sample = tricky_sample.write(folder / "sample")
     recording = RecordingBackend()
-    engine.call(sample.bam, sample.reference, folder / "out", device=recording, threads=1)
+    lists = SiteLists(panel.write(folder / "panel", sample.reference))
+    engine.call(sample.bam, sample.reference, folder / "out", device=recording, threads=1, sites=lists)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backend, "select", lambda device: (recording, device))
         assert doctor._try_device("cpu").usable

@@ -5,14 +5,17 @@ The VCF's body and every QC file are compared; the VCF's header names the comman
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,8 @@ import pysam
 import pytest
 
 from gpucall import engine
-from gpucall.config import Batching, Calibration, Filters, Gvcf, Settings
+from gpucall.bench import panel
+from gpucall.config import Batching, Calibration, Filters, Gvcf, Settings, SiteLists
 
 from . import fixtures, small_sample, tricky_sample
 from .conftest import ROOT
@@ -31,6 +35,7 @@ from .kernel_inputs import DEVICES
 Outputs = dict[str, bytes]
 QC_FILES = (
     *("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics", "sex", "vcfstats", "stats"),
+    *("self_sm", "ancestry", "sketch"),
     *("quality_yield", "insert_size", "alignment_summary", "gc_bias_detail", "gc_bias_summary"),
 )
 
@@ -50,10 +55,19 @@ def call(
     out: Path, reads: Path | list[Path], reference: Path, settings: Settings | None = None, **options: Any
 ) -> Outputs:
     """What a run writes: the bodies of VCF and gVCF, and the QC files."""
-    chosen = {"device": "cpu", "threads": 1, "settings": settings, "gvcf": Gvcf()} | options
+    lists = SiteLists(panel_of(reference))
+    chosen = {"device": "cpu", "threads": 1, "settings": settings, "gvcf": Gvcf(), "sites": lists} | options
     files = engine.call(reads, reference, out, **chosen).files
     bodies = {kind: body(files[kind]) for kind in ("vcf", "gvcf")}
     return bodies | {kind: files[kind].read_bytes() for kind in QC_FILES}
+
+
+@cache
+def panel_of(reference: Path) -> str:
+    """A panel for a reference, in a folder that lasts as long as the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="gpucall-panel-"))
+    atexit.register(shutil.rmtree, folder)
+    return panel.write(folder / "panel", reference)
 
 
 def body(vcf: Path) -> bytes:
@@ -236,6 +250,7 @@ def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
         str(out),
     ]
     environment = os.environ | ({"NUMBA_ENABLE_CUDASIM": "1"} if simulator else {})
+    command += ["--contamination-panel", panel_of(sample.reference)]
     command += ["--reference", str(sample.reference), str(sample.bam)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
@@ -243,7 +258,8 @@ def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
     gvcf, vcf = sorted(out.glob("*.vcf.gz"))
     name = vcf.name.removesuffix(".vcf.gz")
     assert gvcf.name == f"{name}.g.vcf.gz"
-    texts = [path for path in sorted(out.iterdir()) if path.suffix in (".txt", ".json") and "manifest" not in path.name]
+    kinds = (".txt", ".json", ".selfSM", ".Ancestry", ".sketch")
+    texts = [path for path in sorted(out.iterdir()) if path.suffix in kinds and "manifest" not in path.name]
     assert len(texts) == len(QC_FILES)
     return {"vcf": body(vcf), "gvcf": body(gvcf)} | {path.name.removeprefix(name): path.read_bytes() for path in texts}
 

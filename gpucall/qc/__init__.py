@@ -8,5 +8,6 @@ from __future__ import annotations
 from ..kernels.stretch import WINDOW as MARGIN
 from .ordered import OrderedPiece, OrderedQc, gc_reads
 from .sample import SampleQc, write
+from .site_study import SiteStudy
 
-__all__ = ["MARGIN", "OrderedPiece", "OrderedQc", "SampleQc", "gc_reads", "write"]
+__all__ = ["MARGIN", "OrderedPiece", "OrderedQc", "SampleQc", "SiteStudy", "gc_reads", "write"]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .contamination import Estimate
 from .coverage import Coverage
 from .flags import Counts
 from .inserts import InsertSizes
@@ -63,6 +64,11 @@ def coverage_metrics(coverage: Coverage | None) -> Metrics:
         "mad_autosome_coverage": whole(coverage.mad),
         "pct_autosomes_15x": rounded(coverage.percent_15x, 2),
     }
+
+
+def contamination_metrics(estimate: Estimate | None) -> Metrics:
+    """The share of another person's bases; none where it was not estimated."""
+    return {} if estimate is None else {"cross_contamination_rate": rounded(estimate.share, 4)}
 
 
 # Ratio: counts above and below the line.

@@ -21,10 +21,12 @@ from .flags import FlagCounts, write_flagstat
 from .gc_bias import GcWindows, write_gc_bias
 from .insert_size import Bins, insert_sizes, write_insert_sizes
 from .inserts import InsertCounts
-from .metrics import Metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
+from .metrics import Metrics, contamination_metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
 from .ordered import OrderedQc
 from .picard_reads import PicardReads
 from .quality_yield import write_quality_yield
+from .site_study import SiteFindings, SiteStudy
+from .sites import SiteCounts
 from .stats import ReadStats
 from .stats_text import StatsParts, write_stats
 from .territory import Territory, TileReference, pack_reference
@@ -112,9 +114,13 @@ class SampleQc:
         name, length and what else of every contig, in the alignment file's order.
     backend
         where the columns given to ``add_reads`` and ``add_depth`` lie and kernels run.
+    study
+        lists of sites whose bases are counted; None: none.
     """
 
-    def __init__(self, contigs: Sequence[tuple[Any, ...]], backend: Backend | None = None) -> None:
+    def __init__(
+        self, contigs: Sequence[tuple[Any, ...]], backend: Backend | None = None, study: SiteStudy | None = None
+    ) -> None:
         self._backend = backend = backend or CpuBackend()
         self.contigs: Contigs = [(str(contig[0]), int(contig[1])) for contig in contigs]
         self.autosomes = {tid: name for tid, (name, _) in enumerate(self.contigs) if is_autosome(name)}
@@ -129,6 +135,8 @@ class SampleQc:
         self.calls = CallCounts()
         self.waiting: dict[Hashable, CallCounts] = {}  # calls that count only if something turns out to be so
         self.has_variants = False
+        self.sites: list[SiteCounts] = [] if study is None else study.counts(backend)
+        self.findings: SiteFindings | None = None
 
     def add_reads(self, records: Records, first: int, stop: int) -> Any:
         """Count rows [first, stop) as reads; each record of a file once. What ``ReadStats.add`` returns."""
@@ -188,6 +196,20 @@ class SampleQc:
             letters = reference.letters(start, stop)
             self.coverage.add(records, letters, tid, start, stop, rows, tid in self.autosomes)
 
+    def add_sites(
+        self,
+        host: Records,
+        device: Records,
+        tid: int,
+        start: int,
+        stop: int,
+        rows: tuple[int, int],
+        reference: tuple[int, NDArray[np.uint8]] | None,
+    ) -> None:
+        """Count the bases at listed sites in [start, stop) of contig ``tid`` (``SiteCounts.add``)."""
+        for counts in self.sites:
+            counts.add(host, device, tid, start, stop, rows, reference)
+
     def fill_gaps(self, reference: ReferenceBases, within: Mapping[str, NDArray[np.int64]] | None = None) -> None:
         """Count the reference that no ``add_depth`` counted, after all workers are merged: depth 0.
 
@@ -245,6 +267,8 @@ class SampleQc:
         for case, counts in other.waiting.items():
             self.waiting.setdefault(case, CallCounts()).merge(counts)
         self.has_variants |= other.has_variants
+        for sites, others in zip(self.sites, other.sites, strict=True):
+            sites.merge(others)
 
     def insert_sizes(self) -> dict[str, Bins]:
         """Orientation of pairs -> insert sizes and how many pairs have each (Picard's)."""
@@ -253,7 +277,8 @@ class SampleQc:
     def alignment_metrics(self) -> Metrics:
         """GA4GH metrics of reads and coverage."""
         metrics = read_metrics(self.flags.result(), self.reads.result().yielded(Q30), self.inserts.result())
-        return metrics | coverage_metrics(self.coverage.result())
+        metrics |= coverage_metrics(self.coverage.result())
+        return metrics | contamination_metrics(self.findings.estimate if self.findings else None)
 
     def variant_metrics(self) -> Metrics:
         """GA4GH metrics of the calls."""
@@ -301,6 +326,8 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
     windows = qc.windows.result()
     write_gc_bias(files["gc_bias_detail"], files["gc_bias_summary"], sample, windows, counts)
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
+    if qc.findings is not None:
+        files |= qc.findings.write(directory, sample, depth)
     if qc.has_variants:
         files["vcfstats"] = directory / f"{sample}.vcfstats.txt"
         qc.calls.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")

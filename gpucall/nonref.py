@@ -168,13 +168,13 @@ def sequence_of(calls: Sequence[Call], state: Sequence[int], ref: str) -> tuple[
 
 
 def changed(position: int, ref: str, alt: str) -> tuple[int, int, str]:
-    """The bases [start, stop) that an allele changes, and what they become."""
-    same = 0
-    while same < min(len(ref), len(alt)) and ref[same] == alt[same]:
-        same += 1
+    """The bases [start, stop) that an allele changes, and what they become; as far left as can be."""
     end = 0
-    while end < min(len(ref), len(alt)) - same and ref[-1 - end] == alt[-1 - end]:
+    while end < min(len(ref), len(alt)) and ref[-1 - end] == alt[-1 - end]:
         end += 1
+    same = 0
+    while same < min(len(ref), len(alt)) - end and ref[same] == alt[same]:
+        same += 1
     return position + same, position + len(ref) - end, alt[same : len(alt) - end]
 
 

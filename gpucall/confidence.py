@@ -50,13 +50,13 @@ class Confidence:
 
 def likelihoods(het: int, alt: int, ploidy: int) -> list[int]:
     """PL of a reference block, phred: 0, then the alternate's (ploidy 1), or one and two copies of it (ploidy 2)."""
-    costs = (alt,) if ploidy == 1 else (het, alt)
-    return [0, *((cost + SCALE // 2) // SCALE for cost in costs)]
+    homozygous = (alt + SCALE // 2) // SCALE
+    return [0, homozygous] if ploidy == 1 else [0, (het + SCALE // 2) // SCALE, homozygous]
 
 
 def genotype_quality(likelihoods: list[int]) -> int:
     """GQ of a reference block: its second lowest PL, at most 99."""
-    return min(*likelihoods[1:], HIGHEST_GQ)
+    return min(min(likelihoods[1:]), HIGHEST_GQ)
 
 
 def reference_confidence(
@@ -142,8 +142,10 @@ def gap_steps(
 
 def steps(start: Any, stop: Any, weight: Any, size: int) -> NDArray[np.int32]:
     """int32[size + 1]: differences of the summed weights of the stretches [start, stop)."""
-    up = np.bincount(start, weights=weight, minlength=size + 1)
-    return (up - np.bincount(stop, weights=weight, minlength=size + 1)).astype(np.int32)
+    out = np.zeros(size + 1, dtype=np.int32)
+    np.add.at(out, start, weight.astype(np.int32))
+    np.subtract.at(out, stop, weight.astype(np.int32))
+    return out
 
 
 def is_explained(anchors: NDArray[np.int64], calls: list[Call]) -> NDArray[np.bool_]:

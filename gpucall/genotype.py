@@ -87,6 +87,7 @@ class Call:
     filters: list[str] = field(default_factory=list)
     info: dict[str, object] = field(default_factory=dict)
     evidence: BaseEvidence | HaplotypeEvidence | None = field(default=None, repr=False, compare=False)
+    info_text: str = field(default="", repr=False, compare=False)  # ``info`` as the VCF has it, once it was asked for
 
     @cached_property
     def is_snv(self) -> bool:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .confidence import Confidence, genotype_quality, likelihoods
+from .confidence import Confidence, genotype_quality
 from .config import Gvcf
 from .genotype import Call
-from .kernels import confidence as kernel
+from .kernels import blocks as kernel
+from .kernels.tables import SCALE
 from .nonref import joined
 
 Rows = NDArray[np.int64]
@@ -56,7 +57,7 @@ class Block(NamedTuple):
 class Records:
     """Consecutive records of one contig.
 
-    rows   int64[n, 9] blocks, columns as in ``kernels.confidence``
+    rows   int64[n, 9] blocks, columns as in ``kernels.blocks``
     calls  with their unlisted allele; none overlaps another record
     """
 
@@ -66,8 +67,8 @@ class Records:
 
     def blocks(self) -> Iterator[Block]:
         """The blocks."""
-        for start, stop, min_depth, depth, het, alt, base, ploidy, _ in self.rows.tolist():
-            costs = likelihoods(het, alt, ploidy)
+        each = zip(self.rows.tolist(), block_likelihoods(self.rows), strict=True)
+        for (start, stop, min_depth, depth, _, _, base, ploidy, _), costs in each:
             quality = genotype_quality(costs)
             yield Block(self.contig, start, stop, chr(base), ploidy, min_depth, depth, quality, costs)
 
@@ -76,6 +77,13 @@ class Records:
         records: list[tuple[int, Block | Call]] = [(block.start, block) for block in self.blocks()]
         records += [(call.position, call) for call in self.calls]
         return [record for _, record in sorted(records, key=lambda pair: pair[0])]
+
+
+def block_likelihoods(rows: Rows) -> list[list[int]]:
+    """PLs of blocks, phred (``confidence.likelihoods``)."""
+    phred = (rows[:, [kernel.HET, kernel.ALT]] + SCALE // 2) // SCALE
+    columns = zip(phred.tolist(), rows[:, kernel.PLOIDY].tolist(), strict=True)
+    return [[0, alt] if ploidy == 1 else [0, het, alt] for (het, alt), ploidy in columns]
 
 
 class Merger:

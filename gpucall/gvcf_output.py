@@ -16,7 +16,7 @@ from .confidence import Confidence
 from .config import Gvcf
 from .genotype import Call
 from .gvcf import Merger, Records, Stretch
-from .kernels.confidence import BASE, START, STOP
+from .kernels.blocks import BASE, START, STOP
 from .ploidy.held import HeldRecords, Segment
 from .ploidy.regions import FIXED, OPTIONS, Kind
 

@@ -25,19 +25,27 @@ def find_repeats(code: Any, out: Any) -> int:
     repeat whose unit repeats itself is reported with the shorter unit only. Host code: it runs once a stretch.
     """
     n = 0
-    size = code.shape[0]
+    size = np.int64(code.shape[0])
     for unit in range(1, LONGEST_UNIT + 1):
-        start = 0
-        while start + unit < size:
-            stop = start
+        fewest = FEWEST_BASES[unit] - unit  # bases in a row that equal the one a unit on
+        after = np.int64(0)
+        at = fewest - 1
+        while at + unit < size:  # a run of so many cannot hide between the bases looked at
+            if code[at] != code[at + unit] or code[at] > 3:
+                at += fewest
+                continue
+            start, stop = at, at + 1
+            while start > after and code[start - 1] == code[start - 1 + unit] and code[start - 1] < 4:
+                start -= 1
             while stop + unit < size and code[stop] == code[stop + unit] and code[stop] < 4:
                 stop += 1
-            length = stop - start + unit
-            if length >= FEWEST_BASES[unit] and stop > start and not repeats_itself(code, start, unit):
+            if stop - start >= fewest and not repeats_itself(code, start, unit):
                 if n < out.shape[0]:
+                    length = stop - start + unit
                     out[n, 0], out[n, 1], out[n, 2], out[n, 3] = start, start + length, unit, length // unit
                     n += 1
-            start = stop + 1
+            after = stop + 1
+            at = stop + fewest
     return n
 
 

@@ -17,14 +17,13 @@ import numpy as np
 from .depth import has_unknown_bases, next_common, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .pileup import base_quality
-from .records import CIGAR_S, Records, consumes_query, consumes_reference, u32
-from .scalar import base_at, is_match
+from .records import CIGAR_S, Records, consumes_query, consumes_reference, u32, u64
+from .scalar import base_at, is_match, lowest_bit
 
 HALF = 193  # cost of probability 1/2, 1/64 phred (``genotype.HALF``)
 EVEN = 192  # what a good base that equals the reference saves on half of the alleles being something else
 STRONG = 20  # phred; from this base quality on a base saves EVEN (less 0.7/64 phred)
 THIRD = 305  # cost of one of three wrong bases: -10 log10(1/3)
-CHUNK = 32  # bases looked at together
 
 
 class Cover(NamedTuple):
@@ -103,8 +102,9 @@ def look_at_base(
 ) -> Any:
     """Correct the sums for a weak or unknown base: taken for a good one that equals the reference."""
     base = base_at(records.raw, records.seq[row], query)
-    quality = np.int64(records.raw[records.qual[row] + query])
+    quality = np.int64(records.raw[np.uint64(records.qual[row] + query)])
     kept = min(quality, limit)
+    at = np.uint64(at)
     if quality < floor or base > 3:
         atomic_add(out.depth, at, -1)
         atomic_add(out.het, at, -EVEN)
@@ -113,6 +113,21 @@ def look_at_base(
         het, alt = weak_loss(kept, costs)
         atomic_add(out.het, at, -het)
         atomic_add(out.alt, at, -alt)
+
+
+@shared
+def weak_bytes(word: Any) -> Any:
+    """The highest bit of each byte of a uint64 that is below STRONG; now and then of one above 127, too."""
+    high = np.uint64(0x8080808080808080)
+    return ~((word | high) - np.uint64(0x0101010101010101 * STRONG)) & high
+
+
+@shared
+def add_qualities(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality: Any) -> Any:
+    """Add the qualities ``raw[k + shift]``, none above ``limit``, at indices from ``at`` to ``stop`` (not included)."""
+    capped = np.int32(limit)
+    for k in range(at, stop):
+        atomic_add(quality, np.uint64(k), min(np.int32(raw[np.uint64(k + shift)]), capped))
 
 
 @shared
@@ -129,23 +144,23 @@ def add_stretch(
     costs: Any,
     out: Cover,
 ) -> Any:
-    """Add ``length`` aligned bases from ``query`` on, at index ``at`` of the stretch."""
+    """Add ``length`` aligned bases from ``query`` on, at index ``at`` of the stretch; ``unknown``: look at each."""
     atomic_add(out.start, at, 1)
     atomic_add(out.stop, at + length, 1)
     shift = records.qual[row] + query - at
-    capped = np.int32(limit)
-    low = at
-    while low < at + length:
-        high = min(low + CHUNK, at + length)
-        weak = np.uint8(unknown)
-        for k in range(low, high):
-            quality = records.raw[np.uint64(k + shift)]
-            weak |= np.uint8(quality < np.uint8(STRONG))
-            atomic_add(out.quality, np.uint64(k), min(np.int32(quality), capped))
-        if weak:
-            for k in range(low, high):
-                look_at_base(records, row, query + k - at, k, code, limit, floor, costs, out)
-        low = high
+    stop = at + length
+    add_qualities(records.raw, shift, at, stop, limit, out.quality)
+    step = query - at
+    while at + 8 <= stop and not unknown:
+        weak = weak_bytes(u64(records.raw, at + shift))
+        while weak != 0:
+            k = at + (lowest_bit(weak) >> 3)
+            weak &= weak - np.uint64(1)
+            look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+        at += 8
+    while at < stop:
+        look_at_base(records, row, at + step, at, code, limit, floor, costs, out)
+        at += 1
 
 
 @shared
@@ -290,7 +305,14 @@ def correct_base(
 
     The depth loses one already where their stretches meet, and EVEN and THIRD with it.
     """
-    expected = np.int64(code[at])
+    expected = np.int64(code[np.uint64(at)])
+    base = base_at(records.raw, records.seq[row], query)
+    other = base_at(records.raw, records.seq[mate], query_mate)
+    quality = base_quality(records, row, query, cap)
+    quality_mate = base_quality(records, mate, query_mate, cap)
+    if base == expected and other == expected and min(quality, quality_mate) >= max(STRONG, floor):
+        atomic_add(out.alt, np.uint64(at), -64 * min(quality, quality_mate))  # what the formula below comes to
+        return
     depth, het, alt = resolved(records, row, mate, query, query_mate, expected, floor, cap, costs)
     depth_a, het_a, alt_a = single(records, row, query, expected, floor, cap, costs)
     depth_b, het_b, alt_b = single(records, mate, query_mate, expected, floor, cap, costs)
@@ -408,11 +430,12 @@ class Gaps(NamedTuple):
 @shared
 def base_doubt(k: Any, evidence: Differing, cover: Cover, gaps: Gaps) -> Any:
     """(depth, het, alt) of the bases at a position, as they are counted singly and corrected."""
+    k = np.uint64(k)
     depth = np.int64(gaps.started[k]) - np.int64(gaps.stopped[k])
     differ, quality = np.int64(0), np.int64(0)
     for base in range(4):
-        differ += evidence.count[k, base]
-        quality += evidence.quality[k, base]
+        differ += evidence.count[k, np.uint64(base)]
+        quality += evidence.quality[k, np.uint64(base)]
     against = 64 * quality + THIRD * differ
     het = EVEN * depth - against + cover.het[k]
     alt = 64 * np.int64(cover.quality[k]) + THIRD * depth - 2 * against + cover.alt[k]
@@ -426,13 +449,16 @@ def gap_doubt(k: Any, cover: Cover, repeats: Repeats, gaps: Gaps, flank: Any, cl
     ``intact`` int32[costs] is the cost of no gap by the cost of a gap.
     """
     size = cover.quality.shape[0]
+    k = np.uint64(k)
     low, high = max(repeats.left[k] - flank, 0), min(repeats.right[k] + flank, size)
-    spanning = max(gaps.started[low] - gaps.stopped[high - 1], 0) + gaps.explained[k]
+    spanning = np.int64(gaps.started[np.uint64(low)]) - np.int64(gaps.stopped[np.uint64(high - 1)])
+    spanning = max(spanning, 0) + gaps.explained[k]
     gap = np.int64(repeats.gap[k])
-    none = np.int64(intact[gap])
-    clips = np.int64(cover.clip[k] + cover.clip[k + 1])
-    het = spanning * (HALF - none) - gaps.gapped[k] * (gap - HALF) - clips * (clip_cost - HALF)
-    alt = (spanning - gaps.gapped[k]) * (gap - none) - clips * clip_cost
+    none = np.int64(intact[np.uint64(gap)])
+    clips = np.int64(cover.clip[k]) + np.int64(cover.clip[k + np.uint64(1)])
+    gapped = np.int64(gaps.gapped[k])
+    het = spanning * (HALF - none) - gapped * (gap - HALF) - clips * (clip_cost - HALF)
+    alt = (spanning - gapped) * (gap - none) - clips * clip_cost
     return het, alt
 
 
@@ -455,7 +481,7 @@ def total_position(
     depth, het, alt = base_doubt(at, evidence, cover, gaps)
     gap_het, gap_alt = gap_doubt(at, cover, repeats, gaps, flank, clip_cost, intact)
     known = code[at] < 4
-    out.depth[k] = depth
+    out.depth[k] = max(depth, 0)
     out.het[k] = max(min(het, gap_het), 0) if known else 0
     out.alt[k] = max(min(alt, gap_alt), 0) if known else 0
 
@@ -495,71 +521,3 @@ def totals_cuda(
     k = cuda.grid(1)
     if k < n:
         total_position(k, first, code, evidence, cover, repeats, gaps, flank, clip_cost, intact, out)
-
-
-# -- blocks ------------------------------------------------------------------------------------------------------------
-
-# Columns of a block, and of the state of the one that is open
-START, STOP, MIN_DEPTH, DEPTH, HET, ALT, BASE, PLOIDY, KEY = range(9)
-COLUMNS = 9
-CLOSED = -1  # in KEY: no block is open
-
-
-@shared
-def band_of(het: Any, alt: Any, ploidy: Any, bands: Any) -> Any:
-    """0: nothing is known (GQ 0); else 1 and the number of bands that the GQ reaches."""
-    worst = alt if ploidy == 1 else min(het, alt)
-    quality = (worst + 32) >> 6
-    if quality < 1:
-        return 0
-    band = 1
-    for k in range(bands.shape[0]):
-        band += quality >= bands[k]
-    return band
-
-
-@shared
-def close_block(state: Any, out: Any, n: Any) -> Any:
-    """Write the open block, if there is one, as row ``n``; the number of rows then."""
-    if state[KEY] == CLOSED:
-        return n
-    for column in range(COLUMNS):
-        out[n, column] = state[column]
-    out[n, DEPTH] = state[DEPTH] // (state[STOP] - state[START])
-    state[KEY] = CLOSED
-    return n + 1
-
-
-@cpu_loop
-def blocks(
-    first: int, depth: Any, het: Any, alt: Any, bases: Any, spans: Any, ploidy: int, bands: Any, state: Any, out: Any
-) -> int:
-    """Merge the positions from ``first`` on, one after the other, into blocks of one band; the number of rows written.
-
-    ``state`` int64[9] is the block that is open, before and after; ``out`` int64[positions + 1, 9] gets those that
-    closed. ``spans`` int64[n, 2], sorted and apart, are covered by other records: left out. DEPTH is the mean, rounded
-    down. A chain, so it is sequential and has no CUDA twin.
-    """
-    n = 0
-    s = 0
-    if state[STOP] != first or state[PLOIDY] != ploidy:
-        n = close_block(state, out, n)
-    k = 0
-    while k < depth.shape[0]:
-        if s < spans.shape[0] and spans[s, 0] <= first + k:
-            n = close_block(state, out, n)
-            k = max(k, spans[s, 1] - first)
-            s += 1
-            continue
-        key = band_of(het[k], alt[k], ploidy, bands)
-        if state[KEY] != key:
-            n = close_block(state, out, n)
-            state[START], state[KEY], state[BASE], state[PLOIDY] = first + k, key, bases[k], ploidy
-            state[MIN_DEPTH], state[DEPTH], state[HET], state[ALT] = depth[k], 0, het[k], alt[k]
-        state[STOP] = first + k + 1
-        state[DEPTH] += depth[k]
-        state[MIN_DEPTH] = min(state[MIN_DEPTH], depth[k])
-        state[HET] = min(state[HET], het[k])
-        state[ALT] = min(state[ALT], alt[k])
-        k += 1
-    return n

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from ..config import Filtering, Gvcf
-from ..genotype import Call
-from ..gvcf import Block, Records
+from ..gvcf import Records
+from ..kernels import blocks as kernel
 from .alignments import Header
-from .vcf import HIGHEST_PL, VcfWriter, record
+from .vcf import VcfWriter, record
 
 BLOCK_FORMAT = "GT:DP:GQ:MIN_DP:PL"
 
@@ -34,18 +36,20 @@ def meta(settings: Gvcf) -> list[str]:
     return lines
 
 
-def block_line(block: Block, settings: Gvcf) -> str:
-    """A block's line. Where nothing is known the genotype is missing: ``0/0`` would be read as the reference."""
-    allele = "0" if block.quality > 0 else "."
-    genotype = "/".join([allele] * block.ploidy)
-    likelihoods = ",".join([str(min(value, HIGHEST_PL)) for value in block.likelihoods])
-    keys, values = BLOCK_FORMAT, f"{genotype}:{block.depth}:{block.quality}:{block.min_depth}:{likelihoods}"
-    if settings.lengths:
-        keys, values = f"{keys}:LEN", f"{values}:{block.stop - block.start}"
-    return (
-        f"{block.contig}\t{block.start + 1}\t.\t{block.ref}\t{settings.non_ref}\t.\t.\tEND={block.stop}"
-        f"\t{keys}\t{values}\n"
-    )
+def block_lines(records: Records, settings: Gvcf) -> tuple[bytes, list[int]]:
+    """The blocks as lines, and where each ends."""
+    contig = f"{records.contig}\t".encode()
+    allele = f"\t{settings.non_ref}\t.\t.\tEND=".encode()
+    form = f"\t{BLOCK_FORMAT}{':LEN' if settings.lengths else ''}\t".encode()
+    parts = [np.frombuffer(part, dtype=np.uint8) for part in (contig, allele, form)]
+    out = np.empty(len(records.rows) * (sum(map(len, parts)) + LONGEST_NUMBERS), dtype=np.uint8)
+    stops = np.empty(len(records.rows), dtype=np.int64)
+    kernel.lines(records.rows, parts[0], parts[1], parts[2], int(settings.lengths), out, stops)
+    found = stops.tolist()
+    return out[: found[-1] if found else 0].tobytes(), found
+
+
+LONGEST_NUMBERS = 8 * 20 + 16  # bytes of a line beside its fixed parts
 
 
 class GvcfWriter:
@@ -66,10 +70,15 @@ class GvcfWriter:
 
     def write(self, records: Records) -> None:
         """Append records, in order."""
-        self._out.write("".join(self._line(records.contig, each) for each in records.in_order()))
-
-    def _line(self, contig: str, each: Block | Call) -> str:
-        return block_line(each, self._settings) if isinstance(each, Block) else record(contig, each)
+        text, stops = block_lines(records, self._settings)
+        follow = np.searchsorted(records.rows[:, kernel.START], [call.position for call in records.calls]).tolist()
+        written = 0
+        for before, call in zip(follow, records.calls, strict=True):
+            stop = stops[before - 1] if before else 0
+            self._out.write_bytes(text[written:stop])
+            self._out.write(record(records.contig, call))
+            written = stop
+        self._out.write_bytes(text[written:])
 
     def abort(self) -> None:
         """Stop without an end-of-file block."""

@@ -75,7 +75,8 @@ def in_header_order(names: tuple[str, ...]) -> list[str]:
 
 def record(contig: str, call: Call) -> str:
     """One line of the VCF body."""
-    info = ";".join([info_text(name, call.info[name]) for name in in_header_order(tuple(call.info))])
+    if not call.info_text:
+        call.info_text = ";".join([info_text(name, call.info[name]) for name in in_header_order(tuple(call.info))])
     likelihoods = [min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods]
     phased = call.phase_set >= 0
     fields = [
@@ -90,7 +91,7 @@ def record(contig: str, call: Call) -> str:
     keys = f"{FORMAT}:PS" if phased else FORMAT
     filters = ";".join(call.filters) or "PASS"
     site = f"{contig}\t{call.position + 1}\t.\t{call.ref}\t{','.join(call.alts)}\t{call.qual:.2f}"
-    return f"{site}\t{filters}\t{info}\t{keys}\t{':'.join(fields)}\n"
+    return f"{site}\t{filters}\t{call.info_text}\t{keys}\t{':'.join(fields)}\n"
 
 
 class VcfWriter:
@@ -121,7 +122,11 @@ class VcfWriter:
 
     def write(self, lines: str) -> None:
         """Append records that are already text, in order."""
-        self._out.write(lines.encode())
+        self.write_bytes(lines.encode())
+
+    def write_bytes(self, lines: bytes) -> None:
+        """Append records that are already encoded, in order."""
+        self._out.write(lines)
 
     def abort(self) -> None:
         """Stop without an end-of-file block: readers see that the file is incomplete."""

@@ -102,7 +102,7 @@ def outcomes(text: str) -> dict[str, int]:
 
 def call(device: str, bam: Path, reference: Path, out: Path, threads: int) -> Usage:
     """One run of ``gpucall call``."""
-    command = [sys.executable, "-m", "gpucall", "call", "--device", device, "--threads", str(threads)]
+    command = [sys.executable, "-m", "gpucall", "call", "--gvcf", "--device", device, "--threads", str(threads)]
     return run([*command, "--reference", str(reference), "--out", str(out), str(bam)])
 
 

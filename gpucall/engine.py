@@ -497,7 +497,7 @@ def run_sample(
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     run.conclude(total)
     qc.write(total, folder.folder, name, ordered)
-    verdict = report.write(folder.folder, name, total.figures(), header, run.source.path, total.allele_balance())
+    verdict = report.write(folder.folder, name, total.figures(), header, run.source.path, total.curves())
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts, verdict)
 

@@ -38,6 +38,7 @@ KINDS = {
     ".verdict.json": "verdict",
     ".verdict_mqc.json": "multiqc_verdict",
     ".allele_balance_mqc.json": "multiqc_allele_balance",
+    ".bad_bases_mqc.json": "multiqc_bad_bases",
     ".qc.parquet": "qc_table",
     ".report.html": "report",
     ".selfSM": "self_sm",

@@ -99,7 +99,7 @@ def measure_sample(opened: Opened, folder: OutputFolder, progress: Progress | No
     total = qc.SampleQc.merged(accumulators, source.header.contigs())
     stream.conclude(total)
     qc.write(total, folder.folder, name, ordered)
-    verdict = report.write(folder.folder, name, total.figures(), source.header, source.path)
+    verdict = report.write(folder.folder, name, total.figures(), source.header, source.path, total.curves())
     files = folder.publish(manifest(stream, name, opened.device))
     return QcResult(name, files, opened.device, {"reads": batcher.records_kept}, verdict)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pysam
 import pytest
 
 import gpucall
@@ -121,3 +123,37 @@ def test_shares_of_mosdepth(tmp_path: Path) -> None:
     path = tmp_path / "d.txt"
     path.write_text("chr1\t1\t0.9\nchr1\t0\t1.0\ntotal\t2\t0.25\ntotal\t1\t0.50\ntotal\t0\t1.00\n")
     assert sources.coverage_shares(path) == [(0, 1.0), (1, 0.5), (2, 0.25)]
+
+
+# -- mismatches by cycle -----------------------------------------------------------------------------------------------
+
+
+def naive_bad_cycles(read: pysam.AlignedSegment, reference: pysam.FastaFile) -> Iterator[int]:
+    """Cycles in which a read has N or a mismatch, as Picard numbers them: from the start of an aligned block."""
+    sequence, query, at = read.query_sequence or "", 0, read.reference_start
+    blocks = [(0, len(sequence))] if read.is_unmapped else read.cigartuples or []
+    for operation, length in blocks:
+        for k in range(length if operation == 0 else 0):
+            base = sequence[query + k]
+            expected = base if read.is_unmapped else reference.fetch(read.reference_name, at + k, at + k + 1).upper()
+            if base in ("N", "") or base != expected:
+                yield len(sequence) - k if read.is_reverse else k + 1
+        query += length * (operation in (0, 1, 4))
+        at += length * (operation in (0, 2))
+
+
+def test_bad_bases_by_cycle(tmp_path: Path) -> None:
+    sample = small_sample.make(tmp_path, length=3000, depth=8, deep_sites=())
+    result = gpucall.call(sample.bam, sample.reference, tmp_path / "out", device="cpu", threads=1)
+    lines = sources.line_graph(result.files["multiqc_bad_bases"])
+    bad: Counter[tuple[bool, int]] = Counter()
+    lengths: Counter[tuple[bool, int]] = Counter()
+    with pysam.AlignmentFile(str(sample.bam)) as file, pysam.FastaFile(str(sample.reference)) as reference:
+        for read in file:
+            if not read.is_secondary and not read.is_supplementary:
+                lengths.update((read.is_read1, cycle) for cycle in range(1, read.query_length + 1))
+                bad.update((read.is_read1, cycle) for cycle in naive_bad_cycles(read, reference))
+    for name, first in (("read 1", True), ("read 2", False)):
+        shares = [(c, round(100 * bad[first, c] / lengths[first, c], 4)) for c in range(1, 101)]
+        assert lines[f"{result.sample} {name}"] == shares
+    assert sum(bad.values()) > 50

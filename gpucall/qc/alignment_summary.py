@@ -35,6 +35,21 @@ def bad_cycles(cycles: NDArray[np.int64], reads: int) -> int:
     return int(np.count_nonzero(cycles / reads >= BAD_CYCLE)) if reads else 0
 
 
+def bad_by_cycle(counts: ReadCounts) -> dict[str, dict[str, float]]:
+    """Per cent of PF reads with N or a mismatch in each cycle, by read of the pair.
+
+    Cycles as Picard's BAD_CYCLES numbers them: from the start of the aligned block (``kernels.mismatch.mark_cycle``).
+    """
+    lines = {}
+    for name, row in (("read 1", 0), ("read 2", 1), ("unpaired", 2)):
+        reads = counts.lengths[row][::-1].cumsum()[::-1]  # that are at least so long
+        shown = range(1, int(np.count_nonzero(reads)))
+        line = {str(cycle): round(100 * int(counts.cycles[row][cycle]) / int(reads[cycle]), 4) for cycle in shown}
+        if line:
+            lines[name] = line
+    return lines
+
+
 def category(counts: ReadCounts, *rows: int) -> Category:
     """The counters of one category, or the sum of several."""
     picked = list(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..backend import Backend, CpuBackend
 from ..kernels.records import Records
 from ..kernels.stretch import WINDOW
-from .alignment_summary import write_alignment_summary
+from .alignment_summary import bad_by_cycle, write_alignment_summary
 from .allele_balance import AlleleBalance
 from .coverage import CoverageCounts, is_autosome
 from .depth import Contigs, DepthCounts, write_distribution, write_summary
@@ -81,6 +81,17 @@ class Variant(Protocol):
     @property
     def info(self) -> Mapping[str, object]:
         """INFO."""
+
+
+class Curves(NamedTuple):
+    """Lines for reports.
+
+    allele_balance  heterozygous SNVs by share of alternate fragments; None: nothing was called
+    bad_bases       of each read of the pair: per cent of reads with N or a mismatch, by cycle
+    """
+
+    allele_balance: dict[str, int] | None
+    bad_bases: dict[str, dict[str, float]]
 
 
 class CallCounts:
@@ -284,9 +295,10 @@ class SampleQc:
         """GA4GH metrics of the calls."""
         return variant_metrics(self.calls.variants.result() if self.has_variants else None)
 
-    def allele_balance(self) -> dict[str, int] | None:
-        """Heterozygous SNVs by share of alternate fragments; None where nothing was called."""
-        return self.calls.balance.result() if self.has_variants else None
+    def curves(self) -> Curves:
+        """What is shown as lines and is in no other tool's file."""
+        balance = self.calls.balance.result() if self.has_variants else None
+        return Curves(balance, bad_by_cycle(self.picard.result()))
 
     def figures(self) -> Figures:
         """All figures that are counted here (``figures.FIGURES``), by name."""

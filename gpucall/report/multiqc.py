@@ -70,3 +70,19 @@ def write_allele_balance(path: Path, sample: str, counts: Mapping[str, int]) -> 
             "data": {sample: dict(counts)},
         },
     )
+
+
+def write_bad_bases(path: Path, sample: str, lines: Mapping[str, Mapping[str, float]]) -> None:
+    """Per cent of reads with N or a mismatch by cycle, a line for each read of the pair."""
+    pconfig = {"xlab": "Cycle", "ylab": "Reads with N or a mismatch (%)", "xmin": 1, "ymin": 0}
+    write_content(
+        path,
+        {
+            "id": "gpucall_bad_bases",
+            "section_name": "gpucall: mismatches by cycle",
+            "description": "Reads with N or a base that differs from the reference, variants included, by cycle.",
+            "plot_type": "linegraph",
+            "pconfig": {"id": "gpucall_bad_bases_plot", "title": "gpucall: mismatches by cycle"} | pconfig,
+            "data": {f"{sample} {name}": dict(line) for name, line in lines.items()},
+        },
+    )

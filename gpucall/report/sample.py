@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ..config import Reporting
 from ..errors import EmptyInput
 from ..io.alignments import Header
 from ..qc.figures import Figures
+from ..qc.sample import Curves
 from ..qc.verdict import Verdict, judge, load_profile
 from . import multiqc, tables
 from .page import chip, document
@@ -51,11 +51,11 @@ class SampleReport:
         counted: Figures,
         header: Header,
         reads: str,
-        balance: Mapping[str, int] | None = None,
+        curves: Curves | None = None,
     ) -> Verdict:
         """Write the sample's verdict and report beside its other files in ``folder``.
 
-        ``counted`` are the figures that no file tells, ``balance`` is what ``qc.allele_balance`` found.
+        ``counted`` are the figures and ``curves`` the lines that no file tells.
 
         Raises
         ------
@@ -69,8 +69,10 @@ class SampleReport:
         verdict.write(folder / f"{sample}.verdict.json")
         multiqc.write_verdict(folder / f"{sample}.verdict_mqc.json", verdict)
         tables.write_sample(folder / f"{sample}.qc.parquet", verdict)
-        if balance is not None:
-            multiqc.write_allele_balance(folder / f"{sample}.allele_balance_mqc.json", sample, balance)
+        if curves is not None and curves.allele_balance is not None:
+            multiqc.write_allele_balance(folder / f"{sample}.allele_balance_mqc.json", sample, curves.allele_balance)
+        if curves is not None and curves.bad_bases:
+            multiqc.write_bad_bases(folder / f"{sample}.bad_bases_mqc.json", sample, curves.bad_bases)
         write_page(folder, sample, verdict)
         return verdict
 

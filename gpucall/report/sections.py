@@ -293,15 +293,15 @@ def base_quality(page: SamplePage) -> str:
 def mismatches(page: SamplePage) -> str:
     """Share of bases that differ from the reference, by cycle."""
     title = "Mismatches by cycle"
-    lines = sources.line_graph(page.file(".mismatch_by_cycle_mqc.json"))
+    lines = sources.line_graph(page.file(".bad_bases_mqc.json"))
     lines = {name.removeprefix(f"{page.sample} "): points for name, points in lines.items() if points}
     if not lines:
-        return missing(title, "bases were not compared with the reference by cycle")
+        return missing(title, "no read was compared with the reference (bad_bases_mqc.json)")
     longest = max(points[-1][0] for points in lines.values())
     high = max(max(y for _, y in points) for points in lines.values()) * 1.15 or 1.0
     means = ", ".join(f"{name} {sum(y for _, y in points) / len(points):.2f} %" for name, points in lines.items())
-    said = f"Bases that differ from the reference, variants included, mean over cycles: {means}."
-    plot = Plot(title, said, Axis(1, longest, "cycle"), Axis(0, high, "mismatches, %"))
+    said = f"Reads with N or a base that differs from the reference, variants included, mean over cycles: {means}."
+    plot = Plot(title, said, Axis(1, longest, "cycle"), Axis(0, high, "reads, %"))
     for kind, (name, points) in zip(("one", "two"), lines.items(), strict=False):
         plot.line(points, kind, name)
     rows = [[name, plain(x), f"{y:.3f}"] for name, points in lines.items() for x, y in points]

@@ -6,10 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..io.parquet import write_parquet
 from ..qc.figures import FIGURES, Value
 from ..qc.verdict import SEVERITY, Verdict
 
 SCHEMA_VERSION = "1"
+SAMPLE_COLUMNS = (
+    *("sample", "platform", "batch", "metric", "label", "unit", "value", "text"),
+    *("status", "profile", "profile_version"),
+)
+TEXT_FIGURES = ("sex_karyotype",)
 ABOUT = ("sample", "platform", "batch", "profile", "profile_version", "scope", "verdict")
 
 
@@ -19,14 +25,9 @@ def write_sample(path: Path, verdict: Verdict) -> None:
     Columns: sample, platform, batch, metric, label, unit: string; value: double; text: string; status, profile,
     profile_version: string. Missing values are null.
     """
-    import pyarrow as pa
-
-    texts = ("sample", "platform", "batch", "metric", "label", "unit", "text", "status", "profile", "profile_version")
     rows = list(sample_rows(verdict))
-    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
-    columns["value"] = pa.array([row["value"] for row in rows], pa.float64())
-    order = [*texts[:6], "value", *texts[6:]]
-    write_parquet(path, pa.table({name: columns[name] for name in order}))
+    columns = {name: [row[name] for row in rows] for name in SAMPLE_COLUMNS}
+    write_parquet(path, columns, [name for name in columns if name != "value"], {"gpucall.schema": SCHEMA_VERSION})
 
 
 def sample_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
@@ -59,15 +60,11 @@ def about(verdict: Verdict) -> dict[str, str | None]:
 
 def write_cohort(parquet: Path, tsv: Path, verdicts: Sequence[Verdict]) -> None:
     """One row a sample, a column for each of ``ABOUT`` and ``FIGURES``; the same in both files."""
-    import pyarrow as pa
-
-    columns = {name: pa.array([about(each)[name] for each in verdicts], pa.string()) for name in ABOUT}
-    texts = [name for name in FIGURES if any(isinstance(each.figures[name], str) for each in verdicts)]
-    for name in FIGURES:
-        values = [each.figures[name] for each in verdicts]
-        kind = pa.string() if name in texts or name == "sex_karyotype" else pa.float64()
-        columns[name] = pa.array(values, kind)
-    write_parquet(parquet, pa.table(columns))
+    columns: dict[str, Sequence[float | str | None]] = {
+        name: [about(each)[name] for each in verdicts] for name in ABOUT
+    }
+    columns |= {name: [number_or_text(each.figures[name]) for each in verdicts] for name in FIGURES}
+    write_parquet(parquet, columns, [*ABOUT, *TEXT_FIGURES], {"gpucall.schema": SCHEMA_VERSION})
     with open(tsv, "w", encoding="utf-8") as out:
         out.write("\t".join([*ABOUT, *FIGURES]) + "\n")
         for each in verdicts:
@@ -80,8 +77,6 @@ def cell(value: Value) -> str:
     return "" if value is None else str(value)
 
 
-def write_parquet(path: Path, table: Any) -> None:
-    """Write a table, its schema's version in its metadata."""
-    import pyarrow.parquet as pq
-
-    pq.write_table(table.replace_schema_metadata({"gpucall.schema": SCHEMA_VERSION}), path, compression="zstd")
+def number_or_text(value: Value) -> float | str | None:
+    """A figure as a column holds it."""
+    return float(value) if isinstance(value, int) else value

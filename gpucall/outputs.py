@@ -30,6 +30,7 @@ KINDS = {
     ".quality_yield_metrics.txt": "quality_yield",
     ".insert_size_metrics.txt": "insert_size",
     ".alignment_summary_metrics.txt": "alignment_summary",
+    ".wgs_metrics.txt": "wgs",
     ".gc_bias.detail_metrics.txt": "gc_bias_detail",
     ".gc_bias.summary_metrics.txt": "gc_bias_summary",
     ".metrics.json": "metrics",

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .depth import has_unknown_bases, next_common, walk_start
+from .depth import next_common, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .pileup import base_quality
 from .records import CIGAR_S, Records, consumes_query, consumes_reference, u32, u64
-from .scalar import base_at, is_match, lowest_bit
+from .scalar import base_at, has_unknown_bases, is_match, lowest_bit
 
 HALF = 193  # cost of probability 1/2, 1/64 phred (``genotype.HALF``)
 EVEN = 192  # what a good base that equals the reference saves on half of the alleles being something else

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .depth import has_unknown_bases
 from .jit import atomic_add, shared
 from .records import REVERSE, consumes_query, consumes_reference, u32, u64
-from .scalar import is_match, nt16_at
+from .scalar import has_unknown_bases, is_match, nt16_at
 
 NT16_N = 15
 

@@ -65,3 +65,15 @@ def query_index(records: Any, row: Any, position: Any) -> Any:
         reference += span
         query += length * consumes_query(operation)
     return -2
+
+
+@shared
+def has_unknown_bases(i: Any, records: Any) -> Any:
+    """True where a base of row ``i`` is N."""
+    unknown = np.uint8(0)
+    for k in range(records.seq[i], records.seq[i] + (records.l_seq[i] >> 1)):
+        byte = records.raw[np.uint64(k)]
+        unknown = np.uint8(unknown | np.uint8(byte >= np.uint8(0xF0)) | np.uint8((byte & np.uint8(15)) == np.uint8(15)))
+    if records.l_seq[i] & 1:
+        unknown |= np.uint8(records.raw[records.seq[i] + (records.l_seq[i] >> 1)] >= 0xF0)
+    return unknown != 0

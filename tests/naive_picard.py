@@ -254,3 +254,41 @@ def windows(letters: str) -> Counter[int]:
     """A contig's windows of 100 by their GC, without its first one, its last ones and those with many N."""
     starts = [letters[k : k + 100] for k in range(1, len(letters) - 100)]
     return Counter(each.count("G") + each.count("C") for each in starts if each.count("N") <= 4)
+
+
+def wgs(reads: Sequence[Read], genome: Mapping[str, str]) -> dict[str, Counted]:
+    """CollectWgsMetrics.addInfo at every position: depths, bases by quality, and why bases do not count."""
+    found: defaultdict[str, Counted] = defaultdict(lambda: defaultdict(int))
+    for tid, letters in enumerate(genome.values()):
+        piles: list[list[tuple[str, int, str]]] = [[] for _ in letters]
+        for read in reads:
+            if read.tid == tid and read.flag & 0x70D == 1 and read.mapq >= 20 and read.seq != "*":
+                for _, k, at in aligned_pairs(read):
+                    piles[at].append((read.name, qualities(read)[k], read.seq[k]))
+        for letter, pile in zip(letters, piles, strict=True):
+            if letter != "N":
+                count_pile(pile, found)
+    return found
+
+
+def count_pile(pile: Sequence[tuple[str, int, str]], found: Mapping[str, Counted]) -> None:
+    """One position's reads, in the file's order."""
+    names: set[str] = set()
+    present = solid = 0
+    for name, quality, base in pile:
+        if not 2 < quality < 128:
+            found["sums"]["baseq"] += 1
+            continue
+        if present < 250:
+            found["qualities"][quality] += 1
+            present += 1
+        if quality < 20 or base == "N":
+            found["sums"]["baseq"] += 1
+        elif name in names:
+            found["sums"]["overlap"] += 1
+        else:
+            names.add(name)
+            solid += 1
+    found["sums"]["capped"] += max(solid - 250, 0)
+    found["solid"][min(solid, 250)] += 1
+    found["present"][present] += 1

@@ -15,9 +15,10 @@ from .fixtures import Read, parse_cigar
 from .naive_picard import FIVE_PRIME, THREE_PRIME, turned
 from .qc_reads import CONTIGS, QUALITIES, odd_reads
 
-# Our file's ending -> that of CollectMultipleMetrics, and of CollectWgsMetrics as it is run here.
+# Our file's ending -> Picard's, of CollectMultipleMetrics and of CollectWgsMetrics as they are run here.
 KINDS = {
     "quality_yield_metrics.txt": "quality_yield_metrics",
+    "wgs_metrics.txt": "wgs_metrics",
     "insert_size_metrics.txt": "insert_size_metrics",
     "alignment_summary_metrics.txt": "alignment_summary_metrics",
     "gc_bias.detail_metrics.txt": "gc_bias.detail_metrics",
@@ -69,8 +70,7 @@ def picard(bam: Path, reference: Path, folder: Path) -> dict[str, str]:
     programs = [f"PROGRAM={name}" for name in ("null", *PROGRAMS)]
     out = folder / "picard"
     run("CollectMultipleMetrics", folder, f"I={bam}", f"O={out}", f"R={reference}", *programs, silent)
-    if "wgs_metrics.txt" in KINDS:
-        run("CollectWgsMetrics", folder, f"I={bam}", f"O={out}.wgs_metrics", f"R={reference}", silent)
+    run("CollectWgsMetrics", folder, f"I={bam}", f"O={out}.wgs_metrics", f"R={reference}", silent)
     files = {ending: Path(f"{out}.{name}") for ending, name in KINDS.items()}
     return {ending: body(path.read_text()) for ending, path in files.items() if path.exists()}
 

@@ -26,7 +26,8 @@ def main(folder: Path) -> None:
         qc.fill_gaps(Genome(genome))
         (folder / device).mkdir()
         write(qc, folder / device, "sample", ordered)
-        (folder / device / "coverage.txt").write_text(" ".join(map(str, qc.coverage.counts.tolist())))
+        counted = [*qc.coverage.solid.ravel().tolist(), *qc.coverage.qualities.tolist()]
+        (folder / device / "coverage.txt").write_text(" ".join(map(str, counted)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ MOST_ITEMS = 3000
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    reads = tricky_sample.reads(depth=30, pile=200)
+    reads = tricky_sample.reads(depth=30, pile=320)
     sample = tricky_sample.write(tmp_path_factory.mktemp("sample"), reads)
     probe = Case("probe.increment", 100, (np.arange(100, dtype=np.int32),))
     return {**record(sample.bam, sample.reference), probe.kernel: probe}

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpucall.config import Batching
-from gpucall.qc.coverage import describe, is_autosome, median
+from gpucall.qc.coverage import describe, is_autosome
+from gpucall.qc.histogram import median
 from gpucall.qc.sample import SampleQc
 from gpucall.qc.territory import subtract
 
@@ -33,7 +34,7 @@ def covered(path: Path, batching: Batching | None = None, workers: int = 1) -> S
 
 def histogram(qc: SampleQc) -> Counter[int]:
     """Depth -> positions."""
-    return Counter({depth: int(count) for depth, count in enumerate(qc.coverage.counts[1]) if count})
+    return Counter({depth: int(count) for depth, count in enumerate(qc.coverage.solid[1]) if count})
 
 
 def naive_histogram(reads: list[Read]) -> Counter[int]:
@@ -147,13 +148,13 @@ def test_positions_without_reads_have_depth_0(tmp_path: Path) -> None:
 def test_gaps_can_be_limited_to_intervals(tmp_path: Path) -> None:
     qc = stream(write_bam(tmp_path / "reads.bam", list(pair()), CONTIGS, index=None), GENOME)
     qc.fill_gaps(Genome(GENOME), {"chr1": np.array([[90, 130], [200, 210]])})
-    assert qc.coverage.counts.sum() == known(90, 160) + known(200, 210)
+    assert qc.coverage.solid.sum() == known(90, 160) + known(200, 210)
 
 
 def test_contigs_that_the_reference_lacks_are_no_territory(tmp_path: Path) -> None:
     qc = stream(write_bam(tmp_path / "reads.bam", [], CONTIGS, index=None))
     qc.fill_gaps(Genome({"chr2": GENOME["chr2"]}))
-    assert qc.coverage.counts.sum() == len(GENOME["chr2"]) - GENOME["chr2"].count("N")
+    assert qc.coverage.solid.sum() == len(GENOME["chr2"]) - GENOME["chr2"].count("N")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gpucall.kernels import picard as kernel
 from gpucall.qc import SampleQc, histogram, write
 from gpucall.qc.picard_text import format_value
 
-from . import naive_picard
+from . import golden_picard, naive_picard
 from .fixtures import Read, write_bam, write_fasta
 from .kernel_inputs import DEVICES, open_device
 from .picard import genome, ours, picard, picard_reads
@@ -59,6 +59,15 @@ def counted(qc: SampleQc) -> dict[str, dict[Any, int]]:
     return without_zeros(found)
 
 
+def covered(qc: SampleQc) -> dict[str, dict[Any, int]]:
+    """Depths, as ``naive_picard.wgs`` names them."""
+    result = qc.coverage.everywhere()
+    aligned, solid, repeats, capped = result.sums
+    sums = {"baseq": aligned - solid, "overlap": repeats, "capped": capped}
+    tables = {"solid": result.solid, "present": result.present, "qualities": result.qualities}
+    return without_zeros({"sums": sums} | {name: dict(enumerate(table)) for name, table in tables.items()})
+
+
 def without_zeros(found: Mapping[str, Mapping[Any, int]]) -> dict[str, dict[Any, int]]:
     kept = {name: {key: int(count) for key, count in table.items() if count} for name, table in found.items()}
     return {name: table for name, table in kept.items() if table}
@@ -71,7 +80,9 @@ def test_equals_naive(tmp_path_factory: pytest.TempPathFactory, device: str, see
     reads = picard_reads(seed, GENOME, pairs=40)
     path = write_bam(tmp_path_factory.mktemp("picard") / "reads.bam", reads, CONTIGS, index=None)
     qc = stream(path, GENOME, backend=open_device(device))
+    qc.fill_gaps(Genome(GENOME))
     assert counted(qc) == without_zeros(naive_picard.count(reads, GENOME))
+    assert covered(qc) == without_zeros(naive_picard.wgs(reads, GENOME))
 
 
 @settings(max_examples=10, deadline=None)
@@ -89,6 +100,7 @@ def test_does_not_depend_on_how_the_stream_is_cut(
     qc = stream(path, GENOME, Batching(batch_bytes=batch_bytes, tile_span=tile_span), workers=workers)
     qc.fill_gaps(Genome(GENOME))
     assert counted(qc) == without_zeros(naive_picard.count(reads, GENOME))
+    assert covered(qc) == without_zeros(naive_picard.wgs(reads, GENOME))
     windows = sum((naive_picard.windows(letters) for letters in GENOME.values()), Counter())
     assert {percent: count for percent, count in enumerate(qc.windows.result()) if count} == windows
 
@@ -115,6 +127,34 @@ def test_equals_picard_on_odd_reads(tmp_path: Path, peer: Callable[[str], str]) 
     qc.fill_gaps(Genome(GENOME))
     write(qc, tmp_path, "ours")
     assert ours(tmp_path, "ours") == picard(bam, reference, tmp_path)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_of_deep_positions_the_first_bases_count(tmp_path: Path, device: str) -> None:
+    """More than 250 reads over known and unknown positions, of different quality, some of them gone or without one."""
+    reads = [deep_read(number, 100 + number % 3) for number in range(0, 330, 1)]
+    reads.sort(key=lambda read: read.pos)
+    path = write_bam(tmp_path / "reads.bam", reads, CONTIGS, index=None)
+    expected = without_zeros(naive_picard.wgs(reads, GENOME))
+    assert expected["sums"]["capped"] > 0
+    whole, cut = (stream(path, GENOME, Batching(tile_span=span), open_device(device)) for span in (900, 7))
+    for qc in (whole, cut):
+        qc.fill_gaps(Genome(GENOME))
+        assert covered(qc) == expected
+
+
+def deep_read(number: int, pos: int) -> Read:
+    """One of many reads over a place; some have bases of quality 2, deletions, or are left out."""
+    cigar = "10M2D20M" if number % 7 == 0 else "30M"
+    qual = [2 if number % 5 == 0 and k % 4 == 0 else 21 + number % 20 for k in range(30)]
+    flag = 0x400 if number % 11 == 0 else 0
+    return Read(f"r{number}", pos, cigar, "A" * 30, qual=qual, flag=0x63 | flag, mate_tid=0, mate_pos=400)
+
+
+@pytest.mark.parametrize("name", golden_picard.SAMPLES)
+def test_equals_picard_on_shared_reads(shared_data: Path, tmp_path: Path, name: str) -> None:
+    """Every field and every row of the histograms, as Picard printed them (``golden_picard``)."""
+    assert golden_picard.ours(shared_data, name, tmp_path) == golden_picard.read(name)
 
 
 @pytest.mark.parametrize(

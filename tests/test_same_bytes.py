@@ -36,7 +36,7 @@ Outputs = dict[str, bytes]
 QC_FILES = (
     *("flagstat", "mosdepth_summary", "mosdepth_global_dist", "metrics", "sex", "vcfstats", "stats"),
     *("self_sm", "ancestry", "sketch"),
-    *("quality_yield", "insert_size", "alignment_summary", "gc_bias_detail", "gc_bias_summary"),
+    *("quality_yield", "insert_size", "alignment_summary", "wgs", "gc_bias_detail", "gc_bias_summary"),
 )
 
 # Thinning and calibration that end inside the sample, so that where they end must not depend on batches.

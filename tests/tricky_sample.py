@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from . import fixtures
-from .fixtures import BASES, MATE_REVERSE, PAIRED, PROPER, READ1, READ2, REVERSE, Read
+from .fixtures import BASES, MATE_REVERSE, PAIRED, PROPER, READ1, READ2, REVERSE, UNMAPPED, Read
 
 CONTIGS = {"chr1": 9000, "chr2": 3500}
 HOMOPOLYMER = 2000
@@ -135,7 +135,14 @@ def reads(depth: int = 30, pile: int = PILE_DEPTH, seed: int = 1) -> list[Read]:
                 drawn += _pairs(f"pile.{number}", tid, haplotype, starts, chance)
     copy = Haplotype(contigs["chr1"], copy_events(contigs["chr1"]))
     starts = [chance.randrange(COPY.start, COPY.stop - 350) for _ in range(len(COPY) * depth // (3 * LENGTH))]
-    return fixtures.in_file_order(drawn + _pairs("copy", 0, copy, starts, chance))
+    drawn += _pairs("copy", 0, copy, starts, chance)
+    return fixtures.in_file_order([*drawn, _unmapped(0, 300, chance), _unmapped(-1, -1, chance)])
+
+
+def _unmapped(tid: int, pos: int, chance: random.Random) -> Read:
+    """A read that is not mapped, placed or not."""
+    seq = "".join(chance.choices("ACGTN", k=LENGTH))
+    return Read(f"unmapped.{tid}", pos, "", seq, tid, UNMAPPED, 0, 20)
 
 
 def _pairs(name: str, tid: int, haplotype: Haplotype, starts: Sequence[int], chance: random.Random) -> list[Read]:

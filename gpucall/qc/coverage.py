@@ -1,4 +1,4 @@
-"""coverage: depth of good bases, as Picard CollectWgsMetrics counts it."""
+"""coverage: depths as Picard CollectWgsMetrics counts them, and the autosomes' figures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend import Backend
+from ..kernels import wgs as kernel
 from ..kernels.records import Records
+from ..kernels.wgs import CAP, Depths
+from . import histogram
 
-CAP = 250  # CollectWgsMetrics COVERAGE_CAP: deeper positions count as this deep
 WELL_COVERED = 15  # PCT_15X
 AUTOSOME = re.compile(r"(chr)?([1-9]|1[0-9]|2[0-2])")
 
@@ -29,39 +31,77 @@ class Coverage(NamedTuple):
     percent_15x: float
 
 
+class CoverageResult(NamedTuple):
+    """What was counted, on the host, int64.
+
+    solid      [CAP + 1]    known reference positions by depth of good bases, a read name once
+    present    [CAP + 1]    the same by depth of all bases of quality 3 or more
+    sums       [SUMS]       see ``kernels.wgs``
+    qualities  [QUALITIES]  bases by quality, of each position the first ``CAP``
+    """
+
+    solid: NDArray[np.int64]
+    present: NDArray[np.int64]
+    sums: NDArray[np.int64]
+    qualities: NDArray[np.int64]
+
+
 class CoverageCounts:
-    """Histogram of depth over known reference bases, int64[2, CAP + 1]; row 1: autosomes."""
+    """Depths over known reference bases (``CoverageResult``); row 1 of ``solid``: autosomes, row 0: the others."""
 
     def __init__(self, backend: Backend) -> None:
+        xp = backend.xp
         self._backend = backend
-        self.counts: Any = backend.xp.zeros((2, CAP + 1), dtype=np.int64)
+        self.solid: Any = xp.zeros((2, CAP + 1), dtype=np.int64)
+        self.present: Any = xp.zeros(CAP + 1, dtype=np.int64)
+        self.sums: Any = xp.zeros(kernel.SUMS, dtype=np.int64)
+        self.qualities: Any = xp.zeros(kernel.LANES * kernel.QUALITIES, dtype=np.int64)
 
     def add(
         self, records: Records, letters: Any, tid: int, start: int, stop: int, rows: tuple[int, int], autosome: bool
     ) -> None:
-        """Count positions [start, stop) of contig ``tid`` from rows [rows[0], rows[1]).
+        """Count positions [start, stop) of contig ``tid`` from rows [rows[0], rows[1]), sorted by position.
 
         ``letters`` uint8[stop - start], on the backend's side: the reference, ASCII, upper case.
         """
-        launch, (first, last) = self._backend.launch, rows
-        depth = self._backend.xp.zeros(stop - start, dtype=np.int32)
+        xp, launch, (first, last), n = self._backend.xp, self._backend.launch, rows, stop - start
+        depths = Depths(*(xp.zeros(n + extra, dtype=np.int32) for extra in (1, 0, 0, 0)))
         if last > first:
-            launch("depth.solid", last - first, records, first, tid, start, stop, depth)
+            launch("wgs.aligned", last - first, records, first, tid, start, stop, depths, self.qualities)
             earlier = self._chains(records, first, last)
-            launch("depth.solid_once", last - first, records, first, tid, start, stop, earlier, depth)
-        launch("depth.solid_histogram", stop - start, depth, letters, self.counts[int(autosome)])
+            launch("wgs.repeats", last - first, records, first, tid, start, stop, earlier, depths.repeats)
+        depths = depths._replace(steps=xp.cumsum(depths.steps, dtype=np.int32))
+        over = xp.empty(n, dtype=np.uint8)
+        launch("wgs.histogram", n, letters, depths, self.solid[int(autosome)], self.present, self.sums, over)
+        positions = xp.flatnonzero(over)
+        if len(positions):
+            longest = int((records.end[first:last] - records.pos[first:last]).max())
+            where = (positions, start, letters, records, first, last, longest)
+            launch("wgs.excess", len(positions), *where, self.qualities)
 
     def add_uncovered(self, known: int, autosome: bool) -> None:
         """Count ``known`` known reference bases without a read."""
-        self.counts[int(autosome), 0] += known
+        self.solid[int(autosome), 0] += known
+        self.present[0] += known
 
     def merge(self, other: CoverageCounts) -> None:
         """Add what another worker counted."""
-        self.counts += other.counts
+        self.solid += other.solid
+        self.present += other.present
+        self.sums += other.sums
+        self.qualities += other.qualities
 
     def result(self) -> Coverage | None:
         """The three figures of the autosomes; None where no position was counted."""
-        return describe(self._backend.download(self.counts)[1])
+        return describe(self._backend.download(self.solid)[1])
+
+    def everywhere(self) -> CoverageResult:
+        """What was counted of all contigs."""
+        download = self._backend.download
+        qualities = download(self.qualities).reshape(kernel.LANES, kernel.QUALITIES).sum(axis=0)
+        qualities[: kernel.ABSENT_QUALITY + 1] = qualities[128:] = 0
+        solid = download(self.solid).sum(axis=0)
+        return CoverageResult(solid, np.array(download(self.present)), np.array(download(self.sums)), qualities)
 
     def _chains(self, records: Records, first: int, last: int) -> Any:
         """Rows [first, last) chained by read name: int32[last - first], the row before or -1.
@@ -71,28 +111,17 @@ class CoverageCounts:
         xp = self._backend.xp
         rows = xp.argsort(records.name_hash[first:last]) + first
         earlier = xp.empty(last - first, dtype=np.int32)
-        self._backend.launch("depth.link", len(rows), records, first, rows, earlier)
+        self._backend.launch("wgs.link", len(rows), records, first, rows, earlier)
         return earlier
-
-
-def median(values: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
-    """Median of ``counts[k]`` times ``values[k]``, values ascending; the mean of the middle two of an even number."""
-    running = np.cumsum(counts)
-    total = int(running[-1])
-    middle = np.searchsorted(running, [(total + 1) // 2, total // 2 + 1])
-    return float(values[middle].sum()) / 2
 
 
 def describe(counts: NDArray[np.int64]) -> Coverage | None:
     """Mean, median absolute deviation and share at 15 or more of a histogram of depths; None where it is empty."""
-    total = int(counts.sum())
-    if total == 0:
+    keys, bins = histogram.filled(counts)
+    if len(keys) == 0:
         return None
-    depths = np.arange(len(counts), dtype=np.float64)
-    deviations = np.abs(depths - median(depths, counts))
-    order = np.argsort(deviations, kind="stable")
     return Coverage(
-        mean=int(np.dot(counts, np.arange(len(counts)))) / total,
-        mad=median(deviations[order], counts[order]),
-        percent_15x=100 * int(counts[WELL_COVERED:].sum()) / total,
+        mean=histogram.mean(keys, bins),
+        mad=histogram.median_absolute_deviation(keys, bins),
+        percent_15x=100 * int(counts[WELL_COVERED:].sum()) / int(counts.sum()),
     )

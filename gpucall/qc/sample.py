@@ -32,6 +32,7 @@ from .stats_text import StatsParts, write_stats
 from .territory import Territory, TileReference, pack_reference
 from .variants import VariantCounts
 from .vcfstats import VcfStats
+from .wgs import write_wgs
 
 GAP_CHUNK = 1 << 24  # bp of reference read at once
 Q30 = 30  # phred; GA4GH yield_bp_q30
@@ -321,6 +322,7 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
         "quality_yield": directory / f"{sample}.quality_yield_metrics.txt",
         "insert_size": directory / f"{sample}.insert_size_metrics.txt",
         "alignment_summary": directory / f"{sample}.alignment_summary_metrics.txt",
+        "wgs": directory / f"{sample}.wgs_metrics.txt",
         "gc_bias_detail": directory / f"{sample}.gc_bias.detail_metrics.txt",
         "gc_bias_summary": directory / f"{sample}.gc_bias.summary_metrics.txt",
         "metrics": directory / f"{sample}.metrics.json",
@@ -335,6 +337,8 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
     if not write_insert_sizes(files["insert_size"], sample, qc.insert_sizes()):
         del files["insert_size"]
     write_alignment_summary(files["alignment_summary"], sample, counts)
+    if not write_wgs(files["wgs"], sample, qc.coverage.everywhere(), counts.excluded):
+        del files["wgs"]
     windows = qc.windows.result()
     write_gc_bias(files["gc_bias_detail"], files["gc_bias_summary"], sample, windows, counts)
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())

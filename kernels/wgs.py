@@ -1,0 +1,388 @@
+"""wgs: the depths of Picard's CollectWgsMetrics (2.27.5, default options), over one owned range of a contig.
+
+Reads that it looks at are mapped, primary or supplementary, in pairs both of which are mapped, of mapping quality 20 or
+more, no duplicates, and passed the vendor's filter. A base of quality 2 or less is not there. Of the others one is
+*solid* if its quality is 20 or more and it is not N; a solid base is a *repeat* where a read of the same name has one
+before it.
+
+Every kernel of reads works on row ``first + k`` for item ``k``; rows of other contigs and outside of the range add
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .depth import is_aligned, mark, next_common, overlaps, walk_start
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .qc import is_quality
+from .records import (
+    DUPLICATE,
+    MATE_UNMAPPED,
+    PAIRED,
+    QC_FAIL,
+    SECONDARY,
+    UNMAPPED,
+    Records,
+    consumes_query,
+    consumes_reference,
+    same_name,
+    u32,
+)
+from .scalar import has_unknown_bases, query_index
+
+MIN_MAPQ = 20  # phred; MINIMUM_MAPPING_QUALITY
+MIN_QUALITY = 20  # phred; MINIMUM_BASE_QUALITY
+ABSENT_QUALITY = 2  # phred; bases up to this one are left out of all depths
+CAP = 250  # COVERAGE_CAP: deeper positions count as this deep
+EXCLUDED = UNMAPPED | MATE_UNMAPPED | SECONDARY | QC_FAIL | DUPLICATE
+UNKNOWN_BASE = 78  # N in ASCII
+NT16_N = 15
+LANES = 4  # tables of qualities, so that a base need not wait for the one before it
+QUALITIES = 256
+
+# Elements of ``sums``: aligned bases, solid ones, of these the repeats, and what is above the cap.
+ALIGNED, SOLID, REPEATS, CAPPED, SUMS = range(5)
+
+
+class Depths(NamedTuple):
+    """Of the positions of a range, int32.
+
+    steps    [n + 1] differences of the number of aligned bases
+    absent   [n]     of these, bases of quality 2 or less
+    solid    [n]
+    repeats  [n]
+    """
+
+    steps: Any
+    absent: Any
+    solid: Any
+    repeats: Any
+
+
+@shared
+def is_looked_at(i: Any, records: Any) -> Any:
+    """True for a read that CollectWgsMetrics looks at."""
+    flag = records.flag[i]
+    if flag & EXCLUDED or not flag & PAIRED:
+        return False
+    return records.mapq[i] >= MIN_MAPQ and records.l_seq[i] > 0
+
+
+@shared
+def is_unknown(i: Any, query: Any, records: Any) -> Any:
+    """1 where base ``query`` of row ``i`` is N."""
+    byte = np.int64(records.raw[records.seq[i] + (query >> 1)])
+    return np.int32((byte >> (4 * (1 - (query & 1)))) & 15 == NT16_N)
+
+
+@shared
+def is_solid(i: Any, query: Any, records: Any) -> Any:
+    """1 where base ``query`` of row ``i`` is known and of good quality."""
+    good = is_quality(records.raw[records.qual[i] + query], MIN_QUALITY)
+    return good & np.int32(is_unknown(i, query, records) == 0)
+
+
+@shared
+def is_absent(byte: Any) -> Any:
+    """1 where a base quality byte is 2 or less, or none."""
+    return np.int32(is_quality(byte, ABSENT_QUALITY + 1) == 0)
+
+
+# -- aligned -----------------------------------------------------------------------------------------------------------
+
+
+@shared
+def add_solid(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
+    """Add 1 to ``length`` depths from index ``at`` on where a quality from byte ``start`` on is good.
+
+    Returns whether one of the qualities is 2 or less.
+    """
+    absent = np.int32(0)
+    for k in range(at, at + length):
+        byte = raw[np.uint64(k + start - at)]
+        atomic_add(solid, np.uint64(k), is_quality(byte, MIN_QUALITY))
+        absent = np.int32(absent | is_absent(byte))
+    return absent != 0
+
+
+@shared
+def count_qualities(start: Any, length: Any, raw: Any, table: Any) -> None:
+    """Add ``length`` qualities from byte ``start`` on to int64[LANES * QUALITIES]."""
+    for k in range(length):
+        lane = (k & (LANES - 1)) * QUALITIES
+        atomic_add(table, np.uint64(lane + np.int64(raw[np.uint64(start + k)])), 1)
+
+
+@shared
+def add_block(i: Any, query: Any, at: Any, length: Any, records: Any, depths: Any, table: Any) -> None:
+    """Add ``length`` aligned bases from base ``query`` of row ``i`` on to the depths from index ``at`` on."""
+    raw, start = records.raw, records.qual[i] + query
+    mark(depths.steps, 0, depths.solid.shape[0], at, at + length, 1)
+    count_qualities(start, length, raw, table)
+    if add_solid(start, at, length, raw, depths.solid):
+        for k in range(length):
+            if is_absent(raw[start + k]):
+                atomic_add(depths.absent, at + k, 1)
+
+
+@shared
+def remove_unknown(i: Any, query: Any, at: Any, length: Any, records: Any, solid: Any) -> None:
+    """Take back what ``add_solid`` added for bases that are N."""
+    for k in range(length):
+        good = is_quality(records.raw[records.qual[i] + query + k], MIN_QUALITY)
+        if good and is_unknown(i, query + k, records):
+            atomic_add(solid, at + k, -1)
+
+
+@shared
+def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any) -> None:
+    """Add the aligned bases of row ``i`` in [start, stop) to the depths, and their qualities to the table."""
+    if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
+        return
+    unknown = has_unknown_bases(i, records)
+    at, query = np.int64(records.pos[i]), np.int64(0)
+    for k in range(records.n_cigar[i]):
+        word = u32(records.raw, records.cigar[i] + 4 * k)
+        following = at + (word >> 4) * consumes_reference(word & 15)
+        low, high = max(at, start), min(following, stop)
+        if low < high and is_aligned(word & 15):
+            add_block(i, query + low - at, low - start, high - low, records, depths, table)
+            if unknown:
+                remove_unknown(i, query + low - at, low - start, high - low, records, depths.solid)
+        at = following
+        query += (word >> 4) * consumes_query(word & 15)
+
+
+@cpu_loop
+def aligned_cpu(
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any
+) -> None:
+    for k in range(n):
+        add_read(first + k, records, tid, start, stop, depths, table)
+
+
+@cuda_loop
+def aligned_cuda(
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any
+) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        add_read(first + k, records, tid, start, stop, depths, table)
+
+
+# -- repeats: a read name once a position ------------------------------------------------------------------------------
+
+
+@shared
+def is_pair_apart(k: Any, records: Any, rows: Any) -> Any:
+    """True where rows ``k - 1`` and ``k`` are the only ones with their name hash, and share no position."""
+    row, before = rows[k], rows[k - 1]
+    name = records.name_hash[row]
+    if k > 1 and records.name_hash[rows[k - 2]] == name:
+        return False
+    if k + 1 < rows.shape[0] and records.name_hash[rows[k + 1]] == name:
+        return False
+    return not overlaps(row, records, records.tid[before], records.pos[before], records.end[before])
+
+
+@shared
+def link(k: Any, records: Any, first: Any, rows: Any, earlier: Any) -> None:
+    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` int64[n] are sorted by name hash.
+
+    Most are mates that lie apart, which nothing is asked of: they are left alone. Names themselves are compared where
+    it is not known already that the rows are mates.
+    """
+    row, before = rows[k], rows[max(k - 1, 0)]
+    earlier[row - first] = -1
+    if k > 0 and records.name_hash[row] == records.name_hash[before] and not is_pair_apart(k, records, rows):
+        if records.mate[row] == before or same_name(records.raw, records.offset[row], records.offset[before]):
+            earlier[row - first] = before
+
+
+@cpu_loop
+def link_cpu(n: int, records: Records, first: int, rows: Any, earlier: Any) -> None:
+    for k in range(n):
+        link(k, records, first, rows, earlier)
+
+
+@cuda_loop
+def link_cuda(n: int, records: Records, first: int, rows: Any, earlier: Any) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        link(k, records, first, rows, earlier)
+
+
+@shared
+def is_solid_at(i: Any, position: Any, records: Any) -> Any:
+    """True where row ``i`` has a solid base at a reference position."""
+    query = query_index(records, i, position)
+    return query >= 0 and is_solid(i, query, records) != 0
+
+
+@shared
+def counted_by_name(i: Any, until: Any, position: Any, records: Any, first: Any, earlier: Any) -> Any:
+    """True where a read of row ``i``'s chain before ``until`` has a solid base at ``position``."""
+    row = earlier[i - first]
+    while row != until:
+        if is_looked_at(row, records) and is_solid_at(row, position, records):
+            return True
+        row = earlier[row - first]
+    return False
+
+
+@shared
+def add_common(i: Any, row: Any, records: Any, start: Any, stop: Any, first: Any, earlier: Any, repeats: Any) -> None:
+    """Add 1 where rows ``i`` and ``row``, one name, both have solid bases and no read between them in the chain has."""
+    state, low, high, query, query_row = next_common(records, i, row, walk_start(records, i, row))
+    while low < high:
+        for k in range(max(low, start) - low, min(high, stop) - low):
+            both = is_solid(i, query + k, records) & is_solid(row, query_row + k, records)
+            if both and not counted_by_name(i, row, low + k, records, first, earlier):
+                atomic_add(repeats, low + k - start, 1)
+        state, low, high, query, query_row = next_common(records, i, row, state)
+
+
+@shared
+def add_pair(i: Any, mate: Any, records: Any, start: Any, stop: Any, repeats: Any) -> None:
+    """Add 1 where both reads of a pair have bases of good quality; neither has an N."""
+    state, low, high, query, query_mate = next_common(records, i, mate, walk_start(records, i, mate))
+    while low < high:
+        at_read = records.qual[i] + query - low
+        at_mate = records.qual[mate] + query_mate - low
+        for k in range(max(low, start), min(high, stop)):
+            good = is_quality(records.raw[np.uint64(k + at_read)], MIN_QUALITY)
+            good &= is_quality(records.raw[np.uint64(k + at_mate)], MIN_QUALITY)
+            atomic_add(repeats, np.uint64(k - start), good)
+        state, low, high, query, query_mate = next_common(records, i, mate, state)
+
+
+@shared
+def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, first: Any, earlier: Any, repeats: Any) -> None:
+    """Count the solid bases of row ``i`` where its name is there already.
+
+    ``earlier`` int32[n] chains the rows from ``first`` on that have one name: the row before, -1: none.
+    """
+    row = earlier[i - first]
+    if row < 0 or not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
+        return
+    if earlier[row - first] < 0:
+        if not is_looked_at(row, records) or not overlaps(row, records, tid, records.pos[i], records.end[i]):
+            return
+        if not has_unknown_bases(i, records) and not has_unknown_bases(row, records):
+            add_pair(i, row, records, start, stop, repeats)
+            return
+    while row >= 0:
+        if is_looked_at(row, records) and overlaps(row, records, tid, start, stop):
+            add_common(i, row, records, start, stop, first, earlier, repeats)
+        row = earlier[row - first]
+
+
+@cpu_loop
+def repeats_cpu(
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, earlier: Any, repeats: Any
+) -> None:
+    for k in range(n):
+        add_repeats(first + k, records, tid, start, stop, first, earlier, repeats)
+
+
+@cuda_loop
+def repeats_cuda(
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, earlier: Any, repeats: Any
+) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        add_repeats(first + k, records, tid, start, stop, first, earlier, repeats)
+
+
+# -- histogram ---------------------------------------------------------------------------------------------------------
+
+
+@shared
+def count_position(k: Any, letters: Any, depths: Any, solid: Any, present: Any, sums: Any, over: Any) -> None:
+    """Add position ``k`` to the histograms, unless its reference base is N.
+
+    ``depths.steps`` holds the number of aligned bases here. ``over[k]``: some of their qualities must be taken back.
+    """
+    bases = depths.steps[k] - depths.absent[k]
+    if letters[k] == UNKNOWN_BASE:
+        over[k] = bases > 0
+        return
+    over[k] = bases > CAP
+    once = depths.solid[k] - depths.repeats[k]
+    atomic_add(solid, min(once, CAP), 1)
+    atomic_add(present, min(bases, CAP), 1)
+    if depths.steps[k] > 0:
+        atomic_add(sums, ALIGNED, depths.steps[k])
+        atomic_add(sums, SOLID, depths.solid[k])
+        atomic_add(sums, REPEATS, depths.repeats[k])
+        atomic_add(sums, CAPPED, max(once - CAP, 0))
+
+
+@cpu_loop
+def histogram_cpu(n: int, letters: Any, depths: Depths, solid: Any, present: Any, sums: Any, over: Any) -> None:
+    for k in range(n):
+        count_position(k, letters, depths, solid, present, sums, over)
+
+
+@cuda_loop
+def histogram_cuda(n: int, letters: Any, depths: Depths, solid: Any, present: Any, sums: Any, over: Any) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        count_position(k, letters, depths, solid, present, sums, over)
+
+
+# -- excess ------------------------------------------------------------------------------------------------------------
+
+
+@shared
+def first_row(pos: Any, low: Any, high: Any, position: Any) -> Any:
+    """The first of rows [low, high), sorted by position, that starts at ``position`` or later."""
+    while low < high:
+        middle = (low + high) >> 1
+        if pos[middle] < position:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@shared
+def take_back(
+    j: Any, positions: Any, start: Any, letters: Any, records: Any, first: Any, last: Any, longest: Any, table: Any
+) -> None:
+    """Take back the qualities at a position: those after the first ``CAP`` in the file's order, all where it is N.
+
+    ``longest``: reference bases that the longest of rows [first, last) spans.
+    """
+    position = start + positions[j]
+    seen = CAP if letters[positions[j]] == UNKNOWN_BASE else 0
+    row = first_row(records.pos, first, last, position - longest + 1)
+    while row < last and records.pos[row] <= position:
+        query = query_index(records, row, position) if is_looked_at(row, records) else np.int64(-1)
+        if query >= 0:
+            byte = records.raw[records.qual[row] + query]
+            if not is_absent(byte):
+                seen += 1
+                if seen > CAP:
+                    atomic_add(table, np.int64(byte), -1)
+        row += 1
+
+
+@cpu_loop
+def excess_cpu(
+    n: int, positions: Any, start: int, letters: Any, records: Records, first: int, last: int, longest: int, table: Any
+) -> None:
+    for j in range(n):
+        take_back(j, positions, start, letters, records, first, last, longest, table)
+
+
+@cuda_loop
+def excess_cuda(
+    n: int, positions: Any, start: int, letters: Any, records: Records, first: int, last: int, longest: int, table: Any
+) -> None:
+    j = cuda.grid(1)
+    if j < n:
+        take_back(j, positions, start, letters, records, first, last, longest, table)

@@ -45,6 +45,18 @@ def expected(tricky: tricky_sample.Files, tmp_path_factory: pytest.TempPathFacto
     return {name: call(folder / name, *tricky.paths, settings) for name, settings in SETTINGS.items()}
 
 
+def without_draws(outputs: Outputs) -> Outputs:
+    """Without HET_SNP_SENSITIVITY and what follows from it.
+
+    Of a position deeper than 250 it looks at the first 250 bases in the order of the file. Where reads start together,
+    several files have another order than one, with Picard, too.
+    """
+    lines = outputs["wgs"].splitlines()
+    row = next(k for k, line in enumerate(lines) if line.startswith(b"GENOME_TERRITORY")) + 1
+    lines[row] = b"\t".join(lines[row].split(b"\t")[:-2])
+    return outputs | {"wgs": b"\n".join(lines)}
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_same_bytes_as_of_one_file(
@@ -56,7 +68,8 @@ def test_the_same_bytes_as_of_one_file(
     order: tuple[int, ...],
 ) -> None:
     files = [lanes[k] for k in order]
-    check_same(call(tmp_path, files, tricky.reference, SETTINGS[name], threads=1 + order[0] % 2), expected[name])
+    outputs = call(tmp_path, files, tricky.reference, SETTINGS[name], threads=1 + order[0] % 2)
+    check_same(without_draws(outputs), without_draws(expected[name]))
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -64,7 +77,8 @@ def test_wherever_batches_end(
     tmp_path: Path, tricky: tricky_sample.Files, lanes: list[Path], expected: dict[str, Outputs], name: str
 ) -> None:
     settings = replace(SETTINGS[name], batching=Batching(batch_bytes=20_000, tile_span=700))
-    check_same(call(tmp_path, lanes, tricky.reference, settings, threads=2), expected[name])
+    outputs = call(tmp_path, lanes, tricky.reference, settings, threads=2)
+    check_same(without_draws(outputs), without_draws(expected[name]))
 
 
 def test_the_sample_is_fitted_on_all_reads_of_the_last_position(tmp_path: Path) -> None:
@@ -99,7 +113,8 @@ def test_regions_with_an_index_for_each_file(tmp_path: Path, tricky: tricky_samp
     regions = ["chr1:1990-2700", "chr1:5001-5001", "chr1:7100-7300", "chr2:600-900"]
     expected = call(tmp_path / "one", *tricky.paths, regions=regions)
     assert len(expected["vcf"].splitlines()) > 8
-    check_same(call(tmp_path / "lanes", lanes, tricky.reference, regions=regions), expected)
+    outputs = call(tmp_path / "lanes", lanes, tricky.reference, regions=regions)
+    check_same(without_draws(outputs), without_draws(expected))
 
 
 def test_real_reads_as_samtools_merges_them(tmp_path: Path, shared_data: Path) -> None:

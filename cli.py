@@ -166,6 +166,10 @@ def call(
     sample: SampleOption = None,
     sex: SexOption = "auto",
     ploidy_regions: PloidyRegionsOption = None,
+    alleles: Annotated[
+        Path | None,
+        typer.Option(metavar="VCF", help="Genotype these sites and alleles, too, wherever something is found or not."),
+    ] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the records as Parquet, too.")] = False,
     contamination_panel: PanelOption = None,
     contamination_pcs: ComponentsOption = None,
@@ -210,6 +214,7 @@ def call(
       gpucall call -r GRCh38.fa -o results --device cpu --threads 8 sample.cram
       gpucall call -r GRCh38.fa -o results --regions chr20:1-2000000 sample.bam
       gpucall call -r GRCh38.fa -o results --targets exome.bed sample.bam
+      gpucall call -r GRCh38.fa -o results --alleles panel.vcf.gz sample.bam
       gpucall call -r GRCh38.fa -o results lane1.bam lane2.bam lane3.cram
 
     Nothing is written under its final name before it is complete; after an error or an interrupt nothing stays behind.
@@ -233,6 +238,7 @@ def call(
             sample=sample,
             sex=sex,
             ploidy_regions=ploidy_regions,
+            alleles=alleles,
             parquet=parquet,
             gvcf=_gvcf_settings(gvcf, gvcf_bands, non_ref, gvcf_len),
             progress=report,

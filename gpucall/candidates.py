@@ -234,6 +234,8 @@ def allele_prior(reads: TileReads, allele: Allele, shift: int, settings: Genotyp
     """Cost of an allele: an indel's by the repeat that it changes."""
     if allele.is_snv:
         return settings.snv_prior
+    if allele.deleted and allele.inserted:
+        return int(INDEL_PRIORS[0, 0])
     at = allele.position - reads.origin
     changed = bytes(reads.bases[at : at + allele.deleted]) if allele.deleted else allele.inserted
     unit = smallest_unit(changed)
@@ -265,7 +267,7 @@ def anchor_distance(outward: NDArray[np.uint8], settings: Candidates) -> int:
 
 def right_shift(reads: TileReads, allele: Allele) -> int:
     """How far a left-aligned indel could move right: the repeat it lies in."""
-    if allele.is_snv:
+    if allele.deleted and allele.inserted:
         return 0
     bases, at = reads.bases, allele.position - reads.origin
     unit = bytes(bases[at : at + allele.deleted]) if allele.deleted else allele.inserted

@@ -181,6 +181,16 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """How sites and alleles that the user gives are genotyped (docs/methods.md, 'Given alleles')."""
+
+    longest: int = 100  # bp that an allele deletes or inserts: what ``Haplotyping.widest_band`` can align
+    most_alleles: int = 8  # of one record that need haplotypes
+    most_haplotypes: int = 40  # of one record, the reference included
+    sites_at_once: int = 4096  # in one launch; no result depends on it
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """How Parquet is laid out (docs/parquet.md)."""
 
@@ -272,4 +282,5 @@ class Settings:
     filtering: Filtering = field(default_factory=Filtering)
     contamination: Contamination = field(default_factory=Contamination)
     sexing: Sexing = field(default_factory=Sexing)
+    given: Given = field(default_factory=Given)
     tables: Tables = field(default_factory=Tables)

@@ -21,11 +21,14 @@ from .confidence import reference_confidence
 from .config import Gvcf, Reporting, Settings, SiteLists
 from .errors import UsageError
 from .genotype import Call
+from .given.records import Answer, Merged, View, merge
+from .given.records import header_lines as given_header
+from .given.sites import GivenSites, copies_of, genotype_sites, open_sites
 from .gvcf_output import GvcfOutput, KindStretch, Positions
 from .io.alignments import RecordSource
 from .io.gvcf import GvcfWriter
 from .io.tables import TableWriter
-from .io.vcf import VcfWriter, record
+from .io.vcf import VcfWriter
 from .kernels.pileup import Events, Evidence, Sites
 from .nonref import with_unlisted
 from .outputs import OutputFolder
@@ -78,6 +81,7 @@ class Piece:
 
     ordered   what the file's order decides of the quality control
     segments  records, in order, for every number of copies that is possible
+    tiles     that were looked at, each with the number of segments before it
     depth     of the autosomes, X and Y, by bin
     snvs      diploid SNVs by kind of stretch and zygosity
     positions  stretches in order, for the gVCF
@@ -85,6 +89,7 @@ class Piece:
 
     ordered: qc.OrderedPiece
     segments: list[Segment] = field(default_factory=list)
+    tiles: list[tuple[Tile, int]] = field(default_factory=list)
     depth: list[BinDepth] = field(default_factory=list)
     snvs: Counter[tuple[Kind, str]] = field(default_factory=Counter)
     positions: list[Positions] = field(default_factory=list)
@@ -146,6 +151,17 @@ class Examined:
         later = (each for each in self.again if each.reads.tile.start <= position < each.reads.tile.stop)
         return self.first if kept else next(later, self.first)
 
+    def deciding(self, positions: NDArray[np.int64], ploidy: int) -> Iterator[tuple[Pass, NDArray[np.int64]]]:
+        """The passes that decide some positions, each with the indices of those that it decides."""
+        if not self.again:
+            yield self.first, np.arange(len(positions))
+            return
+        passes = [self.pass_at(position, ploidy) for position in positions.tolist()]
+        for each in (self.first, *self.again):
+            mine = np.flatnonzero([other is each for other in passes])
+            if len(mine):
+                yield each, mine
+
 
 @dataclass
 class Run(Stream):
@@ -156,6 +172,7 @@ class Run(Stream):
     gaps: NDArray[np.int32] = field(default_factory=lambda: np.zeros((7, 33), dtype=np.int32))
 
     usual_depth: float = 0.0
+    given: GivenSites | None = None
 
     def sex_evidence(self) -> SexEvidence:
         """Nothing yet."""
@@ -168,6 +185,7 @@ class Run(Stream):
             contig = self.source.header.names[tile.tid]
             origin, bases = self.measure(batch, tile, quality)
             if self.regions is None or self.regions.overlaps(contig, tile.start, tile.stop):
+                piece.tiles.append((tile, len(piece.segments)))
                 examined = self.examine(batch, tile, origin, bases)
                 self._add_depth(piece, contig, tile, examined)
                 self._add_calls(piece, contig, tile, examined, quality)
@@ -225,9 +243,31 @@ class Run(Stream):
         piece.snvs += self.sex_evidence().count_calls(contig, asked.get(2, []))
         for start, stop, kind in self.ploidies.split(contig, tile.start, tile.stop):
             options = {n: [call for call in asked.get(n, []) if start <= call.position < stop] for n in OPTIONS[kind]}
-            for n, calls in options.items():
-                quality.add_variants(((contig, call) for call in calls), None if kind in FIXED else (kind, n))
-            piece.segments.append(Segment(kind, {n: written(contig, calls) for n, calls in options.items()}))
+            texts = {}
+            for n, calls in self._with_given(contig, start, stop, kind, options, examined).items():
+                case = None if kind in FIXED else (kind, n)
+                quality.add_variants(((contig, call) for call in calls.calls), case)
+                if calls.plain.alleles:
+                    quality.add_plain(calls.plain.alleles, calls.plain.depths, case)
+                texts[n] = written(calls)
+            piece.segments.append(Segment(kind, texts))
+
+    def _with_given(
+        self, contig: str, start: int, stop: int, kind: Kind, options: dict[int, list[Call]], examined: Examined
+    ) -> dict[int, Merged]:
+        """The calls of a stretch and the records of the given sites in it, by number of copies."""
+        rows = self.given.rows(contig, start, stop) if self.given else ()
+        if self.given is None or not len(rows):
+            return {n: Merged.of(contig, calls) for n, calls in options.items()}
+        sites = self.given.sites[contig]
+        merged = {}
+        for n in copies_of(kind):
+            answers: list[Answer] = []
+            for each, mine in examined.deciding(sites.position[rows], n):
+                view = View(each.reads, each.found.windows, each.events, each.calls(n))
+                answers += genotype_sites(view, contig, sites, rows[mine], n, self.gaps, self.settings)
+            merged[n] = merge(contig, options.get(n, []), answers, sites)
+        return merged
 
     def _asked(self, contig: str, call: Call) -> bool:
         return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])
@@ -314,10 +354,10 @@ class Run(Stream):
                 yield tile.tid, call
 
 
-def written(contig: str, calls: list[Call]) -> Written:
-    """Calls as text, and how many they are."""
-    text = "".join(record(contig, call) for call in calls)
-    return Written(text, len(calls), sum(not call.filters for call in calls))
+def written(records: Merged) -> Written:
+    """Records as text, and how many variants they are."""
+    variants = [call for call in records.calls if any(call.genotype)]
+    return Written(records.text, len(variants), sum(not call.filters for call in variants))
 
 
 def in_order(call: Call) -> tuple[int, str, tuple[str, ...]]:
@@ -351,6 +391,7 @@ def call(
     sample: str | None = None,
     sex: str = "auto",
     ploidy_regions: str | os.PathLike[str] | None = None,
+    alleles: str | os.PathLike[str] | None = None,
     parquet: bool = False,
     gvcf: Gvcf | None = None,
     progress: Progress | None = None,
@@ -383,6 +424,8 @@ def call(
     ploidy_regions
         BED of X, Y, their pseudo-autosomal regions and MT, where the assembly is none that is known
         (``gpucall.ploidy.regions.read_bed``).
+    alleles
+        VCF or BCF of sites and alleles to be genotyped besides those that are discovered.
     parquet
         write the records as Parquet, too (``docs/parquet.md``).
     gvcf
@@ -407,6 +450,8 @@ def call(
         )
         source, asked = opened.stream.source, opened.stream.regions
         run = Run(**vars(opened.stream), ploidies=find_ploidies(source, ploidy_regions, asked), gvcf=gvcf)
+        if alleles is not None:
+            run.given = open_sites(Path(alleles), run.reference, source, asked)
         folder = stack.enter_context(OutputFolder(Path(out), opened.name))
         return run_sample(run, opened, folder, progress, option, report, parquet)
 
@@ -469,7 +514,7 @@ def run_sample(
     try:
         pieces = process_all(batches, run.process, run.accumulator, accumulators, opened.workers, opened.pool)
         for piece in pieces:
-            held.add(piece.segments)
+            held.add(run.given.in_tiles(piece.segments, piece.tiles, run.ploidies) if run.given else piece.segments)
             if blocks is not None:
                 blocks.add(piece.positions)
             evidence.add(piece.depth, piece.snvs)
@@ -477,6 +522,8 @@ def run_sample(
             if progress is not None:
                 progress(run.source.bytes_read, run.source.size, "B")
         check_not_empty(run, batcher)
+        if run.given is not None:
+            held.add(run.given.missed_after(run.ploidies))
         sex = sexing.infer(evidence, run.regions, option)
         held.release(sex.ploidy)
         if blocks is not None:
@@ -494,6 +541,8 @@ def run_sample(
     report_sex(sex)
     sexing.write(sex, folder.path(f"{name}.sex.json"), name)
     total = qc.SampleQc.merged(accumulators, header.contigs())
+    for case, plain in run.given.plain.items() if run.given is not None else ():
+        total.add_plain(plain.alleles, plain.depths, None if case[0] in FIXED else case)
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     run.conclude(total)
     qc.write(total, folder.folder, name, ordered)
@@ -538,7 +587,8 @@ def open_writers(
     """What the lines of the VCF go to: the VCF, and a table where one is wanted."""
     settings = run.settings
     path = folder.path(f"{name}.vcf.gz")
-    vcf = VcfWriter(path, run.source.header, name, provenance(run, device), settings.filtering)
+    lines = [*provenance(run, device), *(given_header(settings.given) if run.given is not None else [])]
+    vcf = VcfWriter(path, run.source.header, name, lines, settings.filtering)
     if not parquet:
         return [vcf]
     return [vcf, TableWriter(folder.path(f"{name}.variants.parquet"), vcf.header, name, "variants", settings.tables)]

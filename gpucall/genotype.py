@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property, reduce
 from itertools import combinations_with_replacement, permutations
 from operator import or_
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,7 @@ class Call:
     phase_set: int = -1  # 0-based position of the first call of the phase set; -1: not phased
     filters: list[str] = field(default_factory=list)
     info: dict[str, object] = field(default_factory=dict)
+    name: str = "."  # ID
     evidence: BaseEvidence | HaplotypeEvidence | None = field(default=None, repr=False, compare=False)
     info_text: str = field(default="", repr=False, compare=False)  # ``info`` as the VCF has it, once it was asked for
 
@@ -230,14 +232,16 @@ def snv_call(
     count: list[list[int]],
     mapq: list[int],
     edge: list[int],
+    *,
+    asked: Sequence[int] = (),
 ) -> Call:
-    """The record of one SNV site, from its row of every column."""
+    """The record of one SNV site, from its row of every column; bases ``asked`` for are its first alternates."""
     called = genotypes[best]
     totals = [forward + reverse for forward, reverse in count]
     alternates = other_bases(called, reference)
     if len(alternates) > 1:
         alternates = tuple(sorted(alternates, key=lambda base: (-totals[base], base)))
-    alleles = (reference, *alternates)
+    alleles = (reference, *asked, *(base for base in alternates if base not in asked))
     columns = genotype_columns(alleles, len(called))
     shown = [costs[column] for column in columns]
     lowest = min(shown)
@@ -245,7 +249,7 @@ def snv_call(
     return Call(
         position=position,
         ref=BASES[reference],
-        alts=tuple(BASES[base] for base in alternates),
+        alts=tuple(BASES[base] for base in alleles[1:]),
         genotype=tuple(sorted(alleles.index(base) for base in called)),
         strands=[(count[base][0], count[base][1]) for base in alleles],
         likelihoods=[cost - lowest for cost in shown],
@@ -445,15 +449,45 @@ def site_call(
     Where the other haplotype lacks the site because of a deletion that starts before, that is allele ``*`` (VCF 4.3,
     section 1.6.1, ALT).
     """
-    pairs, posterior, best = weighed.pairs, weighed.posterior, weighed.best
     alleles = [weighed.window.window.alleles[bit] for bit in bits]
     priors = [weighed.window.window.priors[bit] for bit in bits]
     states = site_states(weighed.window, bits)
     star = len(bits) + 1
-    if star in (states[h] for h in pairs[best]):
+    if star in (states[h] for h in weighed.pairs[weighed.best]):
         priors.append(0)
     else:
         states = [0 if state == star else state for state in states]
+    judged = judge_states(weighed, states, priors, star, settings)
+    if judged.qual < settings.min_qual:
+        return None
+    position, ref, alts = record_alleles(reads, alleles)
+    place = position, ref, (*alts, "*") if len(priors) > len(bits) else alts
+    return record_states(reads, weighed, judged, place, settings), states
+
+
+class Judged(NamedTuple):
+    """The genotypes of one site by what the pairs of haplotypes say.
+
+    likelihoods  cost of each genotype in VCF order, 1/64 phred, less the ``lowest``
+    states       of each haplotype: its allele
+    priors       of each allele but the reference, 1/64 phred
+    """
+
+    genotype: Genotype
+    likelihoods: list[int]
+    qual: float
+    gq: int
+    states: list[int]
+    priors: list[int]
+    lowest: int
+
+
+def judge_states(weighed: Weighed, states: list[int], priors: list[int], star: int, settings: Genotyping) -> Judged:
+    """The most probable genotype where ``states`` are the haplotypes' alleles and ``priors`` the alternates' costs.
+
+    QUAL is for alleles 1 to ``star`` - 1; those from ``star`` on are no alternates of the site itself.
+    """
+    pairs, posterior, best = weighed.pairs, weighed.posterior, weighed.best
     genotypes = [tuple(sorted(states[h] for h in pair)) for pair in pairs]
     order = genotype_order(len(priors) + 1, len(pairs[best]))
     likelihoods = lowest_by_genotype(genotypes, posterior - site_priors(genotypes, priors, settings), order)
@@ -461,30 +495,43 @@ def site_call(
     without = min(
         weight for genotype, weight in zip(order, weights, strict=True) if not {*genotype} & {*range(1, star)}
     )
-    qual = (without - posterior[best]) / SCALE
-    if qual < settings.min_qual:
-        return None
     called = genotypes[best]
     others = [weight for genotype, weight in zip(order, weights, strict=True) if genotype != called]
-    position, ref, alts = record_alleles(reads, alleles)
-    support = allele_support(reads, states, weighed.rows, weighed.costs, len(priors) + 1, position)
     lowest = min(likelihoods)
-    call = Call(
+    return Judged(
+        called,
+        [likelihood - lowest for likelihood in likelihoods],
+        float((without - posterior[best]) / SCALE),
+        int(min(others) - posterior[best]) // SCALE,
+        states,
+        priors,
+        lowest,
+    )
+
+
+def record_states(
+    reads: TileReads, weighed: Weighed, judged: Judged, place: tuple[int, str, tuple[str, ...]], settings: Genotyping
+) -> Call:
+    """The record of a judged site at ``place``: POS (0-based), REF and ALTs."""
+    position, ref, alts = place
+    support = allele_support(reads, judged.states, weighed.rows, weighed.costs, len(alts) + 1, position)
+    return Call(
         position=position,
         ref=ref,
-        alts=(*alts, "*") if len(priors) > len(bits) else alts,
-        genotype=called,
+        alts=alts,
+        genotype=judged.genotype,
         strands=support.strands,
-        likelihoods=[likelihood - lowest for likelihood in likelihoods],
-        qual=float(qual),
-        gq=int(min(others) - posterior[best]) // SCALE,
+        likelihoods=judged.likelihoods,
+        qual=judged.qual,
+        gq=judged.gq,
         mapq=support.mapq,
         edge=-1.0,
         depth=support.covering,
         info={**support.numbers, "HAPCOUNT": supported_haplotypes(weighed.costs)},
-        evidence=HaplotypeEvidence(weighed, states, priors, lowest, fragment_caps(reads, weighed.rows, settings)),
+        evidence=HaplotypeEvidence(
+            weighed, judged.states, judged.priors, judged.lowest, fragment_caps(reads, weighed.rows, settings)
+        ),
     )
-    return call, states
 
 
 def supported_haplotypes(costs: NDArray[np.int32]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -71,20 +72,29 @@ class Members:
 
 
 def score_windows(
-    reads: TileReads, windows: list[Window], events: Events, gaps: NDArray[np.int32], settings: Haplotyping
+    reads: TileReads,
+    windows: Sequence[Window],
+    events: Events,
+    gaps: NDArray[np.int32],
+    settings: Haplotyping,
+    choose: Callable[..., list[int]] | None = None,
 ) -> list[Scored]:
-    """Enumerate each window's haplotypes and score its reads against them, all windows of a tile in one launch."""
+    """Enumerate each window's haplotypes and score its reads against them, all windows of a tile in one launch.
+
+    ``choose`` is called as ``choose_haplotypes`` is.
+    """
     if not windows:
         return []
     members = find_members(reads, windows)
     carried = indels_carried(reads, windows, members, events) | snvs_carried(reads, windows, members)
     covered = alleles_covered(reads, windows, members) | carried
     each = zip(windows, members.split(carried), members.split(covered), strict=True)
-    masks = [choose_haplotypes(window, shown, covers, settings) for window, shown, covers in each]
+    choose = choose or choose_haplotypes
+    masks = [choose(window, shown, covers, settings) for window, shown, covers in each]
     return run_pairhmm(reads, windows, masks, members, gaps, settings)
 
 
-def find_members(reads: TileReads, windows: list[Window]) -> Members:
+def find_members(reads: TileReads, windows: Sequence[Window]) -> Members:
     """Usable reads that touch the windows' cores."""
     # A read that a deletion clips begins where its core ends.
     start, stop = np.array([(window.core_start, window.core_stop + 1) for window in windows], dtype=np.int64).T
@@ -101,7 +111,7 @@ def flat_ranges(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArra
     return owner, np.arange(len(owner)) + (low - np.cumsum(sizes) + sizes)[owner]
 
 
-def alleles_covered(reads: TileReads, windows: list[Window], members: Members) -> NDArray[np.int64]:
+def alleles_covered(reads: TileReads, windows: Sequence[Window], members: Members) -> NDArray[np.int64]:
     """Bit mask of the window's alleles that each read covers, with a base on either side."""
     host = reads.batch.records
     pos, end = host.pos[members.rows], host.end[members.rows]
@@ -115,7 +125,7 @@ def alleles_covered(reads: TileReads, windows: list[Window], members: Members) -
     return masks
 
 
-def indels_carried(reads: TileReads, windows: list[Window], members: Members, events: Events) -> NDArray[np.int64]:
+def indels_carried(reads: TileReads, windows: Sequence[Window], members: Members, events: Events) -> NDArray[np.int64]:
     """Bit mask of the window's indels that the aligner gave each read."""
     indels = [
         (index, bit, allele)
@@ -154,7 +164,7 @@ def events_of(reads: TileReads, alleles: list[Allele], events: Events) -> tuple[
     return which[same], event[same]
 
 
-def snvs_carried(reads: TileReads, windows: list[Window], members: Members) -> NDArray[np.int64]:
+def snvs_carried(reads: TileReads, windows: Sequence[Window], members: Members) -> NDArray[np.int64]:
     """Bit mask of the window's SNVs that each read shows."""
     snvs = [
         (index, allele.position, LETTERS.index(allele.inserted), bit)
@@ -238,7 +248,7 @@ def haplotype_bases(reads: TileReads, window: Window, mask: int) -> bytes:
 
 def run_pairhmm(
     reads: TileReads,
-    windows: list[Window],
+    windows: Sequence[Window],
     masks: list[list[int]],
     members: Members,
     gaps: NDArray[np.int32],
@@ -273,7 +283,7 @@ def run_pairhmm(
 
 
 def upload_haplotypes(
-    reads: TileReads, windows: list[Window], masks: list[list[int]], gaps: NDArray[np.int32], settings: Haplotyping
+    reads: TileReads, windows: Sequence[Window], masks: list[list[int]], gaps: NDArray[np.int32], settings: Haplotyping
 ) -> tuple[Haplotypes, int]:
     """The haplotypes of all windows with their gap costs, and the bases of the longest."""
     each = zip(windows, masks, strict=True)

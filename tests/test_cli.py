@@ -57,6 +57,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
         "gvcf": None,
         "sex": "auto",
         "ploidy_regions": None,
+        "alleles": None,
         "parquet": False,
         "reporting": Reporting(),
         "sites": SiteLists(),
@@ -67,7 +68,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
 def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
     options = (
         "-r ref.fa -o out --device cpu -t 3 --memory 2G --regions chr1 --regions chr2:1-9 --targets t.bed --sample x"
-        " --sex XY --ploidy-regions p.bed --parquet"
+        " --sex XY --ploidy-regions p.bed --parquet --alleles a.bcf"
         " --profile site --platform NovaSeq --batch b7"
         " --contamination-panel p/panel --contamination-pcs 3 --sketch-sites s.bed"
     )
@@ -85,6 +86,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "gvcf": None,
         "sex": "XY",
         "ploidy_regions": Path("p.bed"),
+        "alleles": Path("a.bcf"),
         "parquet": True,
         "reporting": Reporting("site", "NovaSeq", "b7"),
         "sites": SiteLists("p/panel", 3, "s.bed"),

@@ -37,7 +37,7 @@ FLOORS = {
             "gpucall.assembly",
         ),
         *("gpucall.haplotypes", "gpucall.likelihoods", "gpucall.genotype", "gpucall.filters", "gpucall.outputs"),
-        *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations"),
+        *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations", "gpucall.given", "gpucall.given.*"),
         *("gpucall.confidence", "gpucall.gvcf", "gpucall.gvcf_output", "gpucall.nonref"),
         *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*", "gpucall.ploidy", "gpucall.ploidy.*"),
         *("gpucall.report", "gpucall.report.*"),
@@ -67,7 +67,7 @@ def _module_name(path: Path) -> str:
 
 
 # The folders behind the links are walked by their names inside the package.
-FOLDERS = ("", "io", "qc", "ploidy", "report", "run", "cohort", "explain", "kernels", "bench")
+FOLDERS = ("", "io", "qc", "ploidy", "report", "run", "cohort", "explain", "given", "kernels", "bench")
 SOURCES = {_module_name(path): path for folder in FOLDERS for path in sorted((ROOT / "gpucall" / folder).glob("*.py"))}
 
 

@@ -35,7 +35,8 @@ META = (
 )
 
 
-INFO_ORDER = {name: number for number, name in enumerate(re.findall("##INFO=<ID=([^,]+)", META))}
+# GIVEN is declared only where sites are given, before all others.
+INFO_ORDER = {"GIVEN": -1} | {name: number for number, name in enumerate(re.findall("##INFO=<ID=([^,]+)", META))}
 
 
 def header_lines(
@@ -90,7 +91,7 @@ def record(contig: str, call: Call) -> str:
         fields.append(str(call.phase_set + 1))
     keys = f"{FORMAT}:PS" if phased else FORMAT
     filters = ";".join(call.filters) or "PASS"
-    site = f"{contig}\t{call.position + 1}\t.\t{call.ref}\t{','.join(call.alts)}\t{call.qual:.2f}"
+    site = f"{contig}\t{call.position + 1}\t{call.name}\t{call.ref}\t{','.join(call.alts)}\t{call.qual:.2f}"
     return f"{site}\t{filters}\t{call.info_text}\t{keys}\t{':'.join(fields)}\n"
 
 

@@ -250,6 +250,16 @@ class SampleQc:
         for contig, call in calls:
             counts.add(contig, call)
 
+    def add_plain(
+        self, alleles: Mapping[tuple[str, str], int], depths: Mapping[int, int], case: Hashable = None
+    ) -> None:
+        """Count records of given sites at which no alternate was found: REF and ALT of each, and their INFO/DP."""
+        self.has_variants = True
+        stats = (self.calls if case is None else self.waiting.setdefault(case, CallCounts())).vcf_stats
+        for (ref, alts), times in alleles.items():
+            stats.add_alike(ref, alts.split(","), 0.0, times)
+        stats.add_depths(depths)
+
     def settle(self, holds: Callable[[Any], bool]) -> None:
         """Count the calls of the cases that hold, forget the others."""
         for case, counts in self.waiting.items():

@@ -90,6 +90,19 @@ class VcfStats:
         if isinstance(depth, int):
             self.depths[min(depth, DEEPEST + 1)] += 1
 
+    def add_alike(self, ref: str, alts: Sequence[str], quality: float, times: int) -> None:
+        """Count some records that are alike, without their depths."""
+        one = VcfStats()
+        one.add(ref, alts, quality, {})
+        for mine, counted in zip(self._counters(), one._counters(), strict=True):
+            for key, count in counted.items():
+                mine[key] += count * times
+
+    def add_depths(self, depths: Mapping[int, int]) -> None:
+        """Count the INFO/DP of some records."""
+        for depth, count in depths.items():
+            self.depths[min(depth, DEEPEST + 1)] += count
+
     def merge(self, other: VcfStats) -> None:
         """Add what another worker counted."""
         for mine, others in zip(self._counters(), other._counters(), strict=True):

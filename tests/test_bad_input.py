@@ -20,7 +20,7 @@ import pytest
 import gpucall
 from gpucall import cli
 from gpucall.errors import GpucallError, InputError, ReferenceMismatch
-from tests import fixtures, lane_fixtures
+from tests import alleles_fixtures, fixtures, lane_fixtures
 from tests.conftest import ROOT
 from tests.fixtures import Case
 
@@ -87,6 +87,24 @@ EXPECTED: dict[Callable[[Path], Case], Expected] = {
     lane_fixtures.lane_with_a_bad_size: Expected(10, "lane2.bam", "impossible block_size"),
     lane_fixtures.lane_that_ends_in_a_record: Expected(10, "lane2.bam", "ends inside a record"),
     lane_fixtures.lane_with_a_stale_index: Expected(10, "lane2.bam.bai", "stale index"),
+    alleles_fixtures.alleles_unsorted: Expected(10, "sites.vcf", "line 8: not sorted: chr1:200 comes after"),
+    alleles_fixtures.alleles_contig_in_two_pieces: Expected(10, "sites.vcf", "not sorted: chr1 was left before"),
+    alleles_fixtures.alleles_of_another_reference: Expected(11, "sites.vcf.gz", "REF of chr1:301 is"),
+    alleles_fixtures.alleles_with_another_indel: Expected(11, "sites.bcf", "REF of chr1:301 is"),
+    alleles_fixtures.alleles_symbolic: Expected(10, "sites.vcf.gz", "chr1:300 has the symbolic allele '<DEL>'"),
+    alleles_fixtures.alleles_breakend: Expected(10, "sites.vcf", "has the symbolic allele"),
+    alleles_fixtures.alleles_without_alt: Expected(10, "sites.vcf", "chr1:300 has no ALT"),
+    alleles_fixtures.alleles_of_other_letters: Expected(10, "sites.vcf", "chr1:300 has the allele 'R'"),
+    alleles_fixtures.alleles_twice_in_a_record: Expected(10, "sites.vcf", "has an allele twice"),
+    alleles_fixtures.alleles_on_unknown_contig: Expected(10, "sites.vcf", "unknown contig 'chr9'"),
+    alleles_fixtures.alleles_of_other_naming: Expected(10, "sites.bcf", "did you mean 'chr1'?"),
+    alleles_fixtures.alleles_outside_the_contig: Expected(10, "sites.vcf", "chr1:6001-6001 is outside the contig"),
+    alleles_fixtures.alleles_that_are_no_vcf: Expected(10, "reads.bam", "neither VCF nor BCF"),
+    alleles_fixtures.alleles_missing: Expected(10, "absent.vcf", "No such file"),
+    alleles_fixtures.alleles_cut: Expected(10, "sites.gz", "damaged or cut short"),
+    alleles_fixtures.alleles_cut_bcf: Expected(10, "sites.bcf", "damaged or cut short"),
+    alleles_fixtures.alleles_with_spaces: Expected(10, "sites.vcf", "separated by tabs"),
+    alleles_fixtures.alleles_without_columns: Expected(10, "sites.vcf", "no '#CHROM POS ID REF ALT' line"),
     fixtures.bed_of_other_naming: Expected(10, "targets.bed", "did you mean 'chr1'?"),
 }
 

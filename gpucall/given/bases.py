@@ -143,9 +143,13 @@ def called_bases(
     columns = (reference[chosen], best[chosen], qual, costs[chosen], posterior[chosen], ranks)
     fields = (some.position, some.count, some.mapq, some.edge)
     answers = []
-    for row, *values in zip(rows[chosen], *(column.tolist() for column in (*columns, *fields)), strict=True):
+    listed = zip(rows[chosen].tolist(), *(column.tolist() for column in (*columns, *fields)), strict=True)
+    for k, (row, *values) in enumerate(listed):
         asked = [int(base) for base in sites.alts[row] if base != NO_BASE]
-        answers.append(Answer(int(row), genotype.snv_call(genotypes, *values, asked=asked)))
+        call = genotype.snv_call(genotypes, *values, asked=asked)
+        if len(call.alts) > 1:
+            call.info |= genotype.snv_allele_numbers(pileup.Sites(*(column[[k]] for column in some)), call)
+        answers.append(Answer(row, call))
     calls = [answer.call for answer in answers if answer.call is not None]
     for answer, call in zip(answers, filters.annotate(calls, settings.filtering), strict=True):
         written = Record(sites, answer.row)

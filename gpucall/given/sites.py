@@ -59,7 +59,7 @@ class GivenSites:
     ) -> Iterator[Segment]:
         """The segments of some tiles (each comes with the number of segments before it), and before each tile's the
         records of the sites that no tile owns."""
-        ends = [*(first for _, first in tiles[1:]), len(segments)]
+        ends = [first for _, first in tiles[1:]] + [len(segments)] * bool(tiles)
         for (tile, first), end in zip(tiles, ends, strict=True):
             yield from self.missed_before(tile.tid, tile.start, tile.stop, ploidies)
             yield from segments[first:end]

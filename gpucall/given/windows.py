@@ -59,10 +59,15 @@ class Question:
     absorbed: list[Call]
 
     def state(self, mask: int) -> int:
-        """Which allele of the record a haplotype has; one more than the last: its base is deleted by another one."""
+        """Which allele of the record a haplotype has; one more than the last: its base is deleted by another one.
+
+        Alleles that make up a given one together are that one.
+        """
         for state, bit in enumerate([*self.asked, *self.further], start=1):
             if mask >> bit & 1:
                 return state
+        if (together := self._within(mask)) in self.written.alts:
+            return 1 + self.written.alts.index(together)
         first = self.written.position + (len(self.written.ref) > 1)
         last = self.written.position + len(self.written.ref)
         spanned = any(
@@ -71,6 +76,16 @@ class Question:
             if allele.deleted > len(allele.inserted)
         )
         return len(self.asked) + len(self.further) + 1 if spanned else 0
+
+    def _within(self, mask: int) -> str:
+        """REF with the haplotype's alleles that lie in it."""
+        ref, bases = self.written.ref, self.written.ref
+        for bit in reversed(range(len(self.window.alleles))):  # from the right, so that positions hold
+            allele = self.window.alleles[bit]
+            start = allele.position - self.written.position
+            if mask >> bit & 1 and start >= 0 and start + allele.deleted <= len(ref):
+                bases = bases[:start] + allele.inserted.decode() + bases[start + allele.deleted :]
+        return bases
 
 
 def weigh_haplotypes(
@@ -111,7 +126,7 @@ def ask(view: View, written: Record, settings: Settings) -> Question:
     bits = {change(allele): bit for bit, allele in enumerate(window.alleles)}
     called = called_haplotypes([copies for _, copies in around], bits)
     known = [bits[change(allele)] for allele in each]
-    absorbed, texts = absorb(written, around, bits, known)
+    absorbed, texts = absorb(written, asked, around, bits)
     return Question(written, window, known, list(texts), list(texts.values()), called, absorbed)
 
 
@@ -138,12 +153,17 @@ def called_alleles(reads: TileReads, call: Call) -> list[Allele | None]:
 
 def absorb(
     written: Record,
+    asked: Sequence[Allele],
     around: Sequence[tuple[Call, list[Allele | None]]],
     bits: dict[tuple[int, int, bytes], int],
-    known: Sequence[int],
 ) -> tuple[list[Call], dict[int, str]]:
-    """Discovered records that the given one can stand for, and their further alleles, as bits with their texts."""
-    kinds = {len(alt) == len(written.ref) for alt in written.alts}
+    """Discovered records that the given one can stand for, and their further alleles, as bits with their texts.
+
+    Those are records of single bases at the position of one that is given, and of indels where one is given.
+    """
+    known = [bits[change(allele)] for allele in asked]
+    kinds = {True} if any(allele.is_snv and allele.position == written.position for allele in asked) else set()
+    kinds |= {False} if any(not (allele.deleted and allele.inserted) for allele in asked) else set()
     absorbed: list[Call] = []
     texts: dict[int, str] = {}
     for call, copies in around:

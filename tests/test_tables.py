@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pysam
 import pytest
 
+import gpucall
 from gpucall import engine
 from gpucall.backend import CpuBackend
 from gpucall.config import Batching, Settings, Tables
@@ -309,7 +310,7 @@ def test_metadata_and_the_page_that_describes_it(result: dict[str, Path]) -> Non
     assert about == {
         "gpucall.content": "variants",
         "gpucall.schema_version": "1",
-        "gpucall.version": engine.__version__,
+        "gpucall.version": gpucall.__version__,
         "gpucall.sample": "sample",
         "gpucall.bin_bits": "10",
     }

@@ -24,7 +24,7 @@ import gpucall
 from gpucall.errors import GpucallError, HostMemoryError, Interrupted, QualityFailed, UsageError
 
 if TYPE_CHECKING:
-    from gpucall.config import Gvcf
+    from gpucall.config import DepthOutputs, Gvcf
     from gpucall.engine import CallResult
     from gpucall.quality import QcResult
 
@@ -98,6 +98,19 @@ DeviceOption = Annotated[
     typer.Option(help="auto takes the GPU where one can be used, and says so; cuda never falls back to the CPU."),
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Default: all cores.")]
+ByOption = Annotated[
+    str | None,
+    typer.Option(metavar="BED|SIZE", help="Mean depth of these intervals, or of windows of SIZE bp, as mosdepth --by."),
+]
+ThresholdsOption = Annotated[
+    str | None,
+    typer.Option(metavar="N,N...", help="With --by: positions of each interval that are N deep, as mosdepth."),
+]
+PerBaseOption = Annotated[bool, typer.Option("--per-base", help="Depth of every position, as mosdepth.")]
+QuantizeOption = Annotated[
+    str | None,
+    typer.Option(metavar="N:N...", help="Stretches whose depth lies between the same two, as mosdepth, such as 0:1:4:"),
+]
 ProfileOption = Annotated[
     str,
     typer.Option(
@@ -174,6 +187,10 @@ def call(
     contamination_panel: PanelOption = None,
     contamination_pcs: ComponentsOption = None,
     sketch_sites: SketchSitesOption = None,
+    by: ByOption = None,
+    thresholds: ThresholdsOption = None,
+    per_base: PerBaseOption = False,
+    quantize: QuantizeOption = None,
     profile: ProfileOption = "ga4gh",
     fail_on_qc: FailOnQcOption = False,
     platform: PlatformOption = "",
@@ -244,6 +261,7 @@ def call(
             progress=report,
             reporting=Reporting(profile, platform, batch),
             sites=_site_lists(reference, contamination_panel, contamination_pcs, sketch_sites),
+            depth_outputs=_depth_outputs(by, thresholds, per_base, quantize),
         )
     if not quiet:
         typer.echo(_describe(result))
@@ -258,6 +276,19 @@ def _gvcf_settings(wanted: bool, bands: str | None, non_ref: str | None, lengths
     if not wanted and (bands is not None or non_ref is not None or lengths):
         raise UsageError("--gvcf-bands, --non-ref and --gvcf-len say what a gVCF looks like: give --gvcf, too")
     return Gvcf.parse(bands, non_ref, lengths) if wanted else None
+
+
+def _depth_outputs(by: str | None, thresholds: str | None, per_base: bool, quantize: str | None) -> DepthOutputs:
+    """The options of mosdepth's further files."""
+    from gpucall.config import DepthOutputs
+
+    try:
+        depths = tuple(int(word) for word in thresholds.split(",")) if thresholds else ()
+    except ValueError:
+        raise UsageError(
+            f"--thresholds '{thresholds}' cannot be read: give depths with commas, such as 1,10,30"
+        ) from None
+    return DepthOutputs(by, depths, per_base, quantize)
 
 
 @app.command("qc", short_help="Measure the quality of one sample, without calling.")
@@ -277,6 +308,10 @@ def quality(
     contamination_panel: PanelOption = None,
     contamination_pcs: ComponentsOption = None,
     sketch_sites: SketchSitesOption = None,
+    by: ByOption = None,
+    thresholds: ThresholdsOption = None,
+    per_base: PerBaseOption = False,
+    quantize: QuantizeOption = None,
     profile: ProfileOption = "ga4gh",
     fail_on_qc: FailOnQcOption = False,
     platform: PlatformOption = "",
@@ -312,6 +347,7 @@ def quality(
             progress=report,
             reporting=Reporting(profile, platform, batch),
             sites=_site_lists(reference, contamination_panel, contamination_pcs, sketch_sites),
+            depth_outputs=_depth_outputs(by, thresholds, per_base, quantize),
         )
     if not quiet:
         typer.echo(_describe(result))

@@ -267,9 +267,25 @@ class Cohort:
 
 
 @dataclass(frozen=True, slots=True)
+class DepthOutputs:
+    """Further files of mosdepth, by its options."""
+
+    by: str | None = None  # a BED file, or the size of windows in bp
+    thresholds: tuple[int, ...] = ()  # depths; needs ``by``
+    per_base: bool = False
+    quantize: str | None = None  # depths between which positions count as one, such as 0:1:4:
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any."""
+        return self != DepthOutputs()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
+    depth_outputs: DepthOutputs = field(default_factory=DepthOutputs)
     batching: Batching = field(default_factory=Batching)
     filters: Filters = field(default_factory=Filters)
     calibration: Calibration = field(default_factory=Calibration)

@@ -18,7 +18,7 @@ from . import assembly, calibration, candidates, filters, genotype, haplotypes, 
 from .annotations import strand_table
 from .backend import Backend
 from .confidence import reference_confidence
-from .config import Gvcf, Reporting, Settings, SiteLists
+from .config import DepthOutputs, Gvcf, Reporting, Settings, SiteLists
 from .errors import UsageError
 from .genotype import Call
 from .given.records import Answer, Merged, View, merge
@@ -50,6 +50,7 @@ from .stream import (
     open_sample,
     process_all,
     provenance,
+    with_depth_outputs,
 )
 from .tiles import Intervals
 
@@ -183,7 +184,7 @@ class Run(Stream):
         piece = Piece(self.add_reads(batch, quality))
         for tile in batch.tiles:
             contig = self.source.header.names[tile.tid]
-            origin, bases = self.measure(batch, tile, quality)
+            origin, bases = self.measure(batch, tile, quality, piece.ordered)
             if self.regions is None or self.regions.overlaps(contig, tile.start, tile.stop):
                 piece.tiles.append((tile, len(piece.segments)))
                 examined = self.examine(batch, tile, origin, bases)
@@ -398,6 +399,7 @@ def call(
     settings: Settings | None = None,
     reporting: Reporting | None = None,
     sites: SiteLists | None = None,
+    depth_outputs: DepthOutputs | None = None,
 ) -> CallResult:
     """Call variants in one sample and measure its quality.
 
@@ -436,6 +438,8 @@ def call(
         the profile that judges the sample; its platform and batch.
     sites
         the panel that contamination is estimated with, and the sites of the fingerprint sketch.
+    depth_outputs
+        further files of mosdepth.
 
     Raises
     ------
@@ -444,6 +448,7 @@ def call(
     """
     report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
     option = parse_sex(sex)
+    settings = with_depth_outputs(settings, depth_outputs)
     with ExitStack() as stack:
         opened = open_sample(
             stack, reads, reference, device, threads, memory, regions, targets, sample, settings, sites
@@ -499,7 +504,7 @@ def run_sample(
     batches = run.calibrate(batcher)
     writers = open_writers(run, name, folder, parquet, device)
     accumulators: list[qc.SampleQc] = []
-    ordered = qc.OrderedQc()
+    ordered = run.ordered(folder.folder, name)
     counts = {"reads": 0, "variants": 0, "passed": 0}
     evidence = run.sex_evidence()
 

@@ -10,12 +10,22 @@ from pathlib import Path
 
 from . import qc
 from .backend import Backend
-from .config import Reporting, Settings, SiteLists
+from .config import DepthOutputs, Reporting, Settings, SiteLists
 from .outputs import OutputFolder
 from .qc.verdict import Verdict
 from .reads import Batch
 from .report.sample import SampleReport
-from .stream import Opened, Progress, ReadFiles, Stream, check_not_empty, manifest, open_sample, process_all
+from .stream import (
+    Opened,
+    Progress,
+    ReadFiles,
+    Stream,
+    check_not_empty,
+    manifest,
+    open_sample,
+    process_all,
+    with_depth_outputs,
+)
 
 
 @dataclass(frozen=True)
@@ -50,12 +60,13 @@ def measure(
     settings: Settings | None = None,
     reporting: Reporting | None = None,
     sites: SiteLists | None = None,
+    depth_outputs: DepthOutputs | None = None,
 ) -> QcResult:
     """Measure the quality of one sample: all of the quality control of ``gpucall.call`` that needs no calls.
 
     Parameters
     ----------
-    reads, reference, out, device, threads, memory, sample, progress, settings, reporting, sites
+    reads, reference, out, device, threads, memory, sample, progress, settings, reporting, sites, depth_outputs
         as of ``gpucall.call``.
     regions, targets
         only reads that overlap these, and depths inside of them.
@@ -66,6 +77,7 @@ def measure(
         one of its children (``gpucall.errors``), where the input, the machine or the options are at fault.
     """
     report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
+    settings = with_depth_outputs(settings, depth_outputs)
     with ExitStack() as stack:
         opened = open_sample(
             stack, reads, reference, device, threads, memory, regions, targets, sample, settings, sites
@@ -78,14 +90,14 @@ def measure_batch(stream: Stream, batch: Batch, quality: qc.SampleQc) -> qc.Orde
     """Quality control of a batch's new reads and owned positions."""
     piece = stream.add_reads(batch, quality)
     for tile in batch.tiles:
-        stream.measure(batch, tile, quality)
+        stream.measure(batch, tile, quality, piece)
     return piece
 
 
 def measure_sample(opened: Opened, folder: OutputFolder, progress: Progress | None, report: SampleReport) -> QcResult:
     """Stream the sample through the accumulators and publish the outputs."""
     stream, name, source = opened.stream, opened.name, opened.stream.source
-    batcher, ordered = stream.batches(), qc.OrderedQc()
+    batcher, ordered = stream.batches(), stream.ordered(folder.folder, name)
     accumulators: list[qc.SampleQc] = []
 
     def process(batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:

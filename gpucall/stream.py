@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from . import __version__, qc
 from .backend import Backend, select
-from .config import Settings, SiteLists
+from .config import DepthOutputs, Settings, SiteLists
 from .errors import EmptyInput, UsageError
 from .io.alignments import RecordSource
 from .io.merged import lanes_sample, open_lanes
@@ -39,6 +40,7 @@ class Stream:
 
     regions  where to look; None: everywhere
     study    lists of sites whose bases are counted; None: none
+    plan     mosdepth's further files; None: none
     """
 
     source: RecordSource
@@ -47,6 +49,7 @@ class Stream:
     settings: Settings
     regions: Intervals | None
     study: qc.SiteStudy | None = None
+    plan: qc.DepthPlan | None = None
 
     def batches(self) -> Batcher:
         """The sample's reads."""
@@ -54,7 +57,11 @@ class Stream:
 
     def accumulator(self) -> qc.SampleQc:
         """Quality control that has counted nothing yet."""
-        return qc.SampleQc(self.source.header.contigs(), self.backend, self.study)
+        return qc.SampleQc(self.source.header.contigs(), self.backend, self.study, self.plan)
+
+    def ordered(self, folder: Path, name: str) -> qc.OrderedQc:
+        """What takes the batches' pieces in order; it writes into ``folder``."""
+        return qc.OrderedQc(qc.DepthWriters(self.plan, folder, name) if self.plan is not None else None)
 
     def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
         """Quality control of a batch's new reads; what of it must be put in order."""
@@ -62,8 +69,13 @@ class Stream:
         gc = self.backend.download(quality.add_reads(batch.device, first, stop))
         return qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
 
-    def measure(self, batch: Batch, tile: Tile, quality: qc.SampleQc) -> tuple[int, NDArray[np.uint8]]:
-        """Quality control of a tile's reads and owned positions; what ``stretch`` returns."""
+    def measure(
+        self, batch: Batch, tile: Tile, quality: qc.SampleQc, ordered: qc.OrderedPiece
+    ) -> tuple[int, NDArray[np.uint8]]:
+        """Quality control of a tile's reads and owned positions; what ``stretch`` returns.
+
+        What of it must be put in order goes to ``ordered``.
+        """
         contig, rows = self.source.header.names[tile.tid], (tile.row, tile.row_stop)
         origin, stop = self._reach(contig, tile)
         reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
@@ -71,7 +83,8 @@ class Stream:
         packed = quality.pack(letters, origin)
         quality.add_alignments(batch.device, packed, tile.tid, tile.start, tile.stop, rows)
         for start, end in self.owned(contig, tile):
-            quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
+            piece = quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
+            ordered.depth += [] if piece is None else [piece]
             quality.add_sites(batch.records, batch.device, tile.tid, start, end, rows, (origin, letters))
         return origin, callable_bases(letters[: stop - origin])
 
@@ -147,7 +160,25 @@ def open_sample(
     name = lanes_sample(source.lanes, sample)
     log.info("sample: %s", name)
     study = None if sites in (None, SiteLists()) else qc.SiteStudy(sites, source.header.contigs(), source.path)
-    return Opened(Stream(source, fasta, backend, settings, asked, study), name, workers, pool, backend.describe())
+    plan = depth_plan(settings.depth_outputs, source, asked)
+    return Opened(Stream(source, fasta, backend, settings, asked, study, plan), name, workers, pool, backend.describe())
+
+
+def with_depth_outputs(settings: Settings | None, wanted: DepthOutputs | None) -> Settings:
+    """The settings, with these further files of mosdepth where any are given."""
+    settings = settings or Settings()
+    return settings if wanted is None else replace(settings, depth_outputs=wanted)
+
+
+def depth_plan(options: DepthOutputs, source: RecordSource, asked: Intervals | None) -> qc.DepthPlan | None:
+    """Which further files of mosdepth are wanted, checked; None: none."""
+    if not options.any:
+        return None
+    if asked is not None:
+        raise UsageError(
+            "--by, --per-base and --quantize describe the depth of the whole file: leave out --regions and --targets"
+        )
+    return qc.DepthPlan(options, [(name, int(length)) for name, length, _ in source.header.contigs()])
 
 
 def read_paths(reads: ReadFiles) -> list[str]:

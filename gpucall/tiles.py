@@ -157,8 +157,12 @@ def bed_rows(path: str | PathLike[str], contigs: Mapping[str, int]) -> Iterator[
     """
     for number, line in _bed_lines(path):
         where = f"{path}, line {number}"
-        columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+        columns = _bed_columns(line)
         yield where, _parse_bed_line(where, columns, line, contigs), columns[3:]
+
+
+def _bed_columns(line: str) -> list[str]:
+    return line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
 
 
 def _bed_lines(path: str | PathLike[str]) -> Iterator[tuple[int, str]]:

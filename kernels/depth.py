@@ -176,3 +176,37 @@ def histogram_cuda(n: int, depth: Any, counts: Any) -> None:
     k = cuda.grid(1)
     if k < n:
         atomic_add(counts, max(depth[k], 0), 1)
+
+
+# -- regions -----------------------------------------------------------------------------------------------------------
+
+
+@shared
+def add_region(k: Any, depth: Any, lows: Any, highs: Any, thresholds: Any, sums: Any, counts: Any) -> None:
+    """Add up depths [lows[k], highs[k]) of a range: their sum, how many reach each threshold, their histogram.
+
+    sums    int64[n, 1 + thresholds]: row k is filled
+    counts  int64[m]: positions by depth, over all regions; m is larger than any depth. Of size 0: not wanted.
+    """
+    total = np.int64(0)
+    for at in range(lows[k], highs[k]):
+        value = np.int64(max(depth[at], 0))
+        total += value
+        for t in range(thresholds.shape[0]):
+            sums[k, 1 + t] += value >= thresholds[t]
+        if counts.shape[0] > 0:
+            atomic_add(counts, value, 1)
+    sums[k, 0] += total
+
+
+@cpu_loop
+def regions_cpu(n: int, depth: Any, lows: Any, highs: Any, thresholds: Any, sums: Any, counts: Any) -> None:
+    for k in range(n):
+        add_region(k, depth, lows, highs, thresholds, sums, counts)
+
+
+@cuda_loop
+def regions_cuda(n: int, depth: Any, lows: Any, highs: Any, thresholds: Any, sums: Any, counts: Any) -> None:
+    k = cuda.grid(1)
+    if k < n:
+        add_region(k, depth, lows, highs, thresholds, sums, counts)

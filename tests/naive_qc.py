@@ -203,6 +203,12 @@ def add(depth: list[int], intervals: Sequence[tuple[int, int]], value: int) -> N
             depth[position] += value
 
 
+def region_sums(depths: Sequence[int], low: int, high: int, thresholds: Sequence[int]) -> list[int]:
+    """Sum of depths over [low, high), and how many positions reach each threshold; a depth below 0 is 0."""
+    inside = [max(depth, 0) for depth in depths[low:high]]
+    return [sum(inside), *(sum(depth >= threshold for depth in inside) for threshold in thresholds)]
+
+
 def distribution(name: str, depths: Sequence[int]) -> str:
     """A contig's lines of ``.global.dist.txt``."""
     counts = Counter(depth if depth <= 400000 else 399990 for depth in depths)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gpucall.backend import Backend, CpuBackend
 from gpucall.config import Batching, Filters
 from gpucall.io.alignments import open_alignments
-from gpucall.qc import OrderedPiece, OrderedQc, SampleQc, gc_reads
+from gpucall.qc import DepthWriters, OrderedPiece, OrderedQc, SampleQc, gc_reads
 from gpucall.reads import Batcher
 
 from .fixtures import (
@@ -136,24 +136,28 @@ def stream_ordered(
     batching: Batching | None = None,
     backend: Backend | None = None,
     workers: int = 1,
+    writers: DepthWriters | None = None,
 ) -> tuple[SampleQc, OrderedQc]:
     """The quality control of a BAM; with a genome also its coverage. Batches go to ``workers`` accumulators in turn."""
     backend = backend or CpuBackend()
-    ordered = OrderedQc()
+    ordered = OrderedQc(writers)
+    plan = writers.plan if writers is not None else None
     with closing(open_alignments(str(path), "")) as source:
         contigs = source.header.contigs()
-        qualities = [SampleQc(contigs, backend) for _ in range(workers)]
+        qualities = [SampleQc(contigs, backend, plan=plan) for _ in range(workers)]
         for number, batch in enumerate(Batcher(source, backend, batching or Batching(), Filters())):
             qc = qualities[number % workers]
             first, stop = batch.first_new, len(batch.records.pos)
             gc = backend.download(qc.add_reads(batch.device, first, stop))
-            ordered.add(OrderedPiece(gc_reads(batch.records, first, stop, gc)))
+            piece = OrderedPiece(gc_reads(batch.records, first, stop, gc))
             for tile in batch.tiles:
                 where = (tile.tid, tile.start, tile.stop, (tile.row, tile.row_stop))
                 reference = qc.pack(as_bytes(genome[contigs[tile.tid][0]]), 0) if genome else None
                 if reference is not None:
                     qc.add_alignments(batch.device, reference, *where)
-                qc.add_depth(batch.device, reference, *where)
+                part = qc.add_depth(batch.device, reference, *where)
+                piece.depth += [] if part is None else [part]
+            ordered.add(piece)
     return SampleQc.merged(qualities, contigs), ordered
 
 

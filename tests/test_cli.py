@@ -14,7 +14,7 @@ import pytest
 
 import gpucall
 from gpucall import cli, errors
-from gpucall.config import Reporting, SiteLists
+from gpucall.config import DepthOutputs, Reporting, SiteLists
 from tests.conftest import ROOT
 
 HELP_SECONDS = 0.3
@@ -61,6 +61,7 @@ def test_call_passes_the_defaults_on(engine_call: list[Any], capsys: pytest.Capt
         "parquet": False,
         "reporting": Reporting(),
         "sites": SiteLists(),
+        "depth_outputs": DepthOutputs(),
     }
     assert "1,234" in capsys.readouterr().out
 
@@ -90,6 +91,7 @@ def test_call_passes_every_option_on(engine_call: list[Any]) -> None:
         "parquet": True,
         "reporting": Reporting("site", "NovaSeq", "b7"),
         "sites": SiteLists("p/panel", 3, "s.bed"),
+        "depth_outputs": DepthOutputs(),
     }
 
 

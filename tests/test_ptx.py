@@ -21,7 +21,7 @@ from numba import cuda
 
 from gpucall import backend, doctor, engine
 from gpucall.bench import panel
-from gpucall.config import Gvcf, SiteLists
+from gpucall.config import DepthOutputs, Gvcf, SiteLists
 
 from . import tricky_sample
 from .cuda_kernels import RecordingBackend, cuda_kernels
@@ -37,8 +37,12 @@ def signatures(tmp_path_factory: pytest.TempPathFactory) -> Signatures:
     folder = tmp_path_factory.mktemp("ptx")
     sample = tricky_sample.write(folder / "sample")
     recording = RecordingBackend()
-    lists = SiteLists(panel.write(folder / "panel", sample.reference))
-    engine.call(sample.bam, sample.reference, folder / "out", device=recording, threads=1, sites=lists, gvcf=Gvcf())
+    wanted = {
+        "gvcf": Gvcf(),
+        "depth_outputs": DepthOutputs(by="100", thresholds=(1,)),
+        "sites": SiteLists(panel.write(folder / "panel", sample.reference)),
+    }
+    engine.call(sample.bam, sample.reference, folder / "out", device=recording, threads=1, **wanted)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backend, "select", lambda device: (recording, device))
         assert doctor._try_device("cpu").usable

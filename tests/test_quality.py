@@ -12,7 +12,7 @@ import pytest
 
 import gpucall
 from gpucall import cli, quality
-from gpucall.config import Batching, Reporting, Settings
+from gpucall.config import Batching, DepthOutputs, Reporting, Settings, SiteLists
 from gpucall.errors import EmptyInput
 from tests.conftest import ROOT
 
@@ -79,7 +79,8 @@ def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, caps
         return quality.QcResult("s", {"stats": Path("out/s.stats.txt")}, "CPU", {"reads": 1234})
 
     monkeypatch.setattr(quality, "measure", measure)
-    arguments = ["--threads", "3", "--regions", "chr1", "--sample", "s", "--batch", "b7", "one.bam", "two.bam"]
+    depth = ["--by", "500", "--thresholds", "1,10", "--per-base", "--quantize", "0:1:"]
+    arguments = ["--threads", "3", "--regions", "chr1", "--sample", "s", "--batch", "b7", *depth, "one.bam", "two.bam"]
     assert cli.main(["qc", "-r", "ref.fa", "-o", "out", *arguments]) == 0
     [(args, kwargs)] = calls
     assert args == ([Path("one.bam"), Path("two.bam")], Path("ref.fa"), Path("out"))
@@ -92,6 +93,8 @@ def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, caps
         "targets": None,
         "sample": "s",
         "reporting": Reporting("ga4gh", "", "b7"),
+        "sites": SiteLists(),
+        "depth_outputs": DepthOutputs("500", (1, 10), True, "0:1:"),
     }
     assert "1,234" in capsys.readouterr().out
 

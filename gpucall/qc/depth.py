@@ -34,20 +34,23 @@ class DepthCounts:
         self.counts: dict[int, Any] = {}
         self._stats: Any = backend.xp.zeros(64, dtype=np.int64)
 
-    def add(self, records: Records, tid: int, start: int, stop: int, rows: tuple[int, int]) -> None:
+    def add(self, records: Records, tid: int, start: int, stop: int, rows: tuple[int, int]) -> tuple[Any, int]:
         """Count positions [start, stop) of contig ``tid`` from rows [rows[0], rows[1]).
 
-        They hold every read that reaches into the range, and the mates that those overlap.
+        They hold every read that reaches into the range, and the mates that those overlap. Returns mosdepth's depths,
+        int32[stop - start] on the backend's side, and the highest of them, 0 at least.
         """
         xp = self._backend.xp
         steps, stats_steps = (xp.zeros(stop - start + 1, dtype=np.int32) for _ in range(2))
         self._backend.launch("depth.cover", rows[1] - rows[0], records, rows[0], tid, start, stop, steps, stats_steps)
         depth = xp.cumsum(steps[:-1], dtype=np.int32)
-        counts = self._at_least(tid, max(int(depth.max()), 0) + 1)
+        deepest = max(int(depth.max()), 0)
+        counts = self._at_least(tid, deepest + 1)
         self._backend.launch("depth.histogram", stop - start, depth, counts)
-        depth = xp.cumsum(stats_steps[:-1], dtype=np.int32)
-        self._stats = self._grown(self._stats, int(depth.max()) + 1)
-        self._backend.launch("depth.histogram", stop - start, depth, self._stats)
+        stats_depth = xp.cumsum(stats_steps[:-1], dtype=np.int32)
+        self._stats = self._grown(self._stats, int(stats_depth.max()) + 1)
+        self._backend.launch("depth.histogram", stop - start, stats_depth, self._stats)
+        return depth, deepest
 
     def merge(self, other: DepthCounts) -> None:
         """Add what another worker counted."""
@@ -108,13 +111,22 @@ def summary_line(name: str, counts: NDArray[np.int64], lowest: int) -> str:
     return f"{name}\t{length}\t{bases}\t{mean:.2f}\t{lowest}\t{highest}\n"
 
 
-def write_summary(path: Path, contigs: Sequence[ContigDepth]) -> None:
-    """Write ``.mosdepth.summary.txt``. In mosdepth 0.3.3 the total's minimum starts from 0, so it always is 0."""
+def write_summary(path: Path, contigs: Sequence[ContigDepth], regions: Sequence[ContigDepth] = ()) -> None:
+    """Write ``.mosdepth.summary.txt``. In mosdepth 0.3.3 the minima of totals, and of the first regions, start from 0.
+
+    ``regions`` are the same contigs' depths in regions, or nothing.
+    """
     with open(path, "w", encoding="utf-8") as out:
         out.write("chrom\tlength\tbases\tmean\tmin\tmax\n")
-        for name, counts in contigs:
+        for number, (name, counts) in enumerate(contigs):
             out.write(summary_line(name, counts, int(np.flatnonzero(counts).min(initial=len(counts)))))
+            if regions:
+                inside = regions[number].counts
+                lowest = int(np.flatnonzero(inside)[0]) if number and inside.any() else 0
+                out.write(summary_line(f"{name}_region", inside, lowest))
         out.write(summary_line("total", add_up(contigs), 0))
+        if regions:
+            out.write(summary_line("total_region", add_up(regions), 0))
 
 
 def distribution(counts: NDArray[np.int64]) -> Iterator[tuple[int, float]]:

@@ -6,13 +6,14 @@ in genome order, however many workers there are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.records import SECONDARY, UNMAPPED, Records
 from .gc_depth import GcDepth, GcReads
+from .regions import DepthPiece, DepthWriters
 
 
 @dataclass
@@ -20,17 +21,27 @@ class OrderedPiece:
     """What one batch hands on."""
 
     gc_reads: GcReads
+    depth: list[DepthPiece] = field(default_factory=list)
 
 
 class OrderedQc:
-    """Takes the batches' pieces in order."""
+    """Takes the batches' pieces in order. ``writers``: mosdepth's further files, where they are wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, writers: DepthWriters | None = None) -> None:
         self.gc_depth = GcDepth()
+        self.writers = writers
 
     def add(self, piece: OrderedPiece) -> None:
         """The next batch's."""
         self.gc_depth.add(piece.gc_reads)
+        if self.writers is not None:
+            for each in piece.depth:
+                self.writers.add(each)
+
+    def abort(self) -> None:
+        """Stop writing."""
+        if self.writers is not None:
+            self.writers.abort()
 
 
 def gc_reads(host: Records, first: int, stop: int, gc: NDArray[np.int32]) -> GcReads:

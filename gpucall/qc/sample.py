@@ -15,7 +15,7 @@ from ..kernels.stretch import WINDOW
 from .alignment_summary import bad_by_cycle, write_alignment_summary
 from .allele_balance import AlleleBalance
 from .coverage import CoverageCounts, is_autosome
-from .depth import Contigs, DepthCounts, write_distribution, write_summary
+from .depth import ContigDepth, Contigs, DepthCounts, write_distribution, write_summary
 from .figures import Figures, call_figures, depth_figures, flag_figures
 from .flags import FlagCounts, write_flagstat
 from .gc_bias import GcWindows, write_gc_bias
@@ -25,6 +25,7 @@ from .metrics import Metrics, contamination_metrics, coverage_metrics, read_metr
 from .ordered import OrderedQc
 from .picard_reads import PicardReads
 from .quality_yield import write_quality_yield
+from .regions import DepthPiece, DepthPlan, DepthWriters, RegionCounts
 from .site_study import SiteFindings, SiteStudy
 from .sites import SiteCounts
 from .stats import ReadStats
@@ -128,10 +129,16 @@ class SampleQc:
         where the columns given to ``add_reads`` and ``add_depth`` lie and kernels run.
     study
         lists of sites whose bases are counted; None: none.
+    plan
+        which further files of mosdepth are wanted; None: none.
     """
 
     def __init__(
-        self, contigs: Sequence[tuple[Any, ...]], backend: Backend | None = None, study: SiteStudy | None = None
+        self,
+        contigs: Sequence[tuple[Any, ...]],
+        backend: Backend | None = None,
+        study: SiteStudy | None = None,
+        plan: DepthPlan | None = None,
     ) -> None:
         self._backend = backend = backend or CpuBackend()
         self.contigs: Contigs = [(str(contig[0]), int(contig[1])) for contig in contigs]
@@ -140,6 +147,7 @@ class SampleQc:
         self.inserts = InsertCounts(backend)
         self.reads = ReadStats(backend)
         self.depth = DepthCounts(backend)
+        self.regions = RegionCounts(backend, plan) if plan is not None else None
         self.coverage = CoverageCounts(backend)
         self.picard = PicardReads(backend)
         self.windows = GcWindows(backend)
@@ -185,8 +193,10 @@ class SampleQc:
         start: int,
         stop: int,
         rows: tuple[int, int] | None = None,
-    ) -> None:
+    ) -> DepthPiece | None:
         """Count the depth of positions [start, stop) of contig ``tid``; each position of a genome once.
+
+        Returns what must be put into genome order, if anything.
 
         Parameters
         ----------
@@ -198,15 +208,16 @@ class SampleQc:
             only rows [rows[0], rows[1]) can reach into the range; None: all.
         """
         if start >= stop:
-            return
+            return None
         rows = rows or (0, len(records.pos))
-        self.depth.add(records, tid, start, stop, rows)
+        depth, deepest = self.depth.add(records, tid, start, stop, rows)
         if reference is not None:
             name, length = self.contigs[tid]
             self.territory.add(name, start, stop)
             self.windows.add(reference, start, stop, length)
             letters = reference.letters(start, stop)
             self.coverage.add(records, letters, tid, start, stop, rows, tid in self.autosomes)
+        return self.regions.add(tid, start, stop, depth, deepest) if self.regions is not None else None
 
     def add_sites(
         self,
@@ -281,6 +292,8 @@ class SampleQc:
         self.inserts.merge(other.inserts)
         self.reads.merge(other.reads)
         self.depth.merge(other.depth)
+        if self.regions is not None and other.regions is not None:
+            self.regions.merge(other.regions)
         self.coverage.merge(other.coverage)
         self.picard.merge(other.picard)
         self.windows.merge(other.windows)
@@ -340,7 +353,10 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
     depth = qc.depth.result(qc.contigs, qc.flags.records_per_contig())
     write_flagstat(files["flagstat"], qc.flags.result())
     write_stats(files["stats"], stats_parts(qc, ordered or OrderedQc()))
-    write_summary(files["mosdepth_summary"], depth)
+    inside: list[ContigDepth] = []
+    if ordered and ordered.writers:
+        depth, inside = write_regions(qc, ordered.writers, directory, sample, depth)
+    write_summary(files["mosdepth_summary"], depth, inside)
     write_distribution(files["mosdepth_distribution"], depth)
     counts = qc.picard.result()
     write_quality_yield(files["quality_yield"], sample, counts)
@@ -358,6 +374,21 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
         files["vcfstats"] = directory / f"{sample}.vcfstats.txt"
         qc.calls.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")
     return files
+
+
+def write_regions(
+    qc: SampleQc, writers: DepthWriters, directory: Path, sample: str, depth: Sequence[ContigDepth]
+) -> tuple[list[ContigDepth], list[ContigDepth]]:
+    """Finish mosdepth's further files; the contigs that its summary shows, of those in ``depth``, and their regions."""
+    tids = {name: tid for tid, (name, _) in enumerate(qc.contigs)}
+    writers.close(tids[name] for name, _ in depth)
+    shown = [contig for contig in depth if writers.plan.shown(tids[contig.name])]
+    regions = writers.plan.regions
+    if regions is None or qc.regions is None:
+        return shown, []
+    rows = [ContigDepth(name, writers.distribution(regions, tids[name], qc.regions)) for name, _ in shown]
+    write_distribution(directory / f"{sample}.mosdepth.region.dist.txt", rows)
+    return shown, shown if regions.windows else rows
 
 
 def stats_parts(qc: SampleQc, ordered: OrderedQc) -> StatsParts:

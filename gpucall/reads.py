@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from .backend import Backend
 from .config import Batching, Filters
 from .errors import CorruptInput, HostMemoryError, InputError
-from .io.alignments import Header, Piece, RecordSource
+from .io.alignments import Header, Origins, Piece, RecordSource
 from .kernels import records as kernel
 from .kernels.records import Records
 from .tiles import Intervals
 
 NOTHING = memoryview(b"")
+Place = tuple[int, int, int, Origins | None]  # of a piece in a batch: where it starts there, and ``Piece`` but its data
 PLACED_LAST = 1 << 30  # sort key of contig -1: unplaced reads close a sorted file
 
 
@@ -163,16 +164,16 @@ class Batcher:
 
     def _fill(
         self, carried: NDArray[np.uint8], tail: bytes, pieces: Iterator[Piece]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int, bytes, list[tuple[int, Piece]], bool]:
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int, bytes, list[Place], bool]:
         """Carried records, the rest of a record, and new pieces in one buffer, and where its records start."""
         held = len(carried)
         capacity = held + len(tail) + max(self.batching.batch_bytes, 1)
         parts: list[Any] = [carried, np.frombuffer(tail, dtype=np.uint8)]
         size = held + len(tail)
-        where: list[tuple[int, Piece]] = []
+        where: list[Place] = []
         finished = True
         for piece in pieces:
-            where.append((size, piece._replace(data=NOTHING)))
+            where.append((size, piece.file_offset, piece.within, piece.origins))
             parts.append(np.frombuffer(piece.data, dtype=np.uint8))
             size += len(piece.data)
             if size >= capacity:
@@ -189,9 +190,7 @@ class Batcher:
         first, _ = self._walk(raw[:held], 0, where)
         return raw, np.concatenate([first, offsets]), len(first), rest, where, finished
 
-    def _walk(
-        self, raw: NDArray[np.uint8], start: int, where: list[tuple[int, Piece]]
-    ) -> tuple[NDArray[np.int64], int]:
+    def _walk(self, raw: NDArray[np.uint8], start: int, where: list[Place]) -> tuple[NDArray[np.int64], int]:
         offsets = np.empty((len(raw) - start) // kernel.FIXED_BYTES + 1, dtype=np.int64)
         found, stop, status = kernel.walk(raw, start, len(raw), offsets)
         if status != kernel.OK:
@@ -202,20 +201,18 @@ class Batcher:
             )
         return offsets[:found], stop
 
-    def _voffset(self, where: list[tuple[int, Piece]], at: int) -> tuple[str, str]:
+    def _voffset(self, where: list[Place], at: int) -> tuple[str, str]:
         """The file of a buffer position, and its virtual offset there, in words."""
-        found = next(((start, piece) for start, piece in reversed(where) if start <= at), None)
+        found = next((place for place in reversed(where) if place[0] <= at), None)
         if found is None:
             return self.source.path, "the start of the batch"
-        start, piece = found
-        path, block, within = piece.locate(at - start)
+        start, offset, within, origins = found
+        path, block, within = Piece(offset, within, NOTHING, origins).locate(at - start)
         return path or self.source.path, f"virtual offset {block << 16 | within} (block {block}, byte {within})"
 
     # -- decoding ------------------------------------------------------------------------------------------------
 
-    def _decode(
-        self, raw: NDArray[np.uint8], offsets: NDArray[np.int64], first_new: int, where: list[tuple[int, Piece]]
-    ) -> Batch:
+    def _decode(self, raw: NDArray[np.uint8], offsets: NDArray[np.int64], first_new: int, where: list[Place]) -> Batch:
         device = decode(raw, offsets, self.header, self.backend)
         host: Records = self.backend.download(device)
         self._check(host, first_new, where)
@@ -227,7 +224,7 @@ class Batcher:
         self.records_kept += len(host.pos) - first_new
         return Batch(host, device, np.ones(len(host.pos), dtype=np.uint8), first_new)
 
-    def _check(self, host: Records, first_new: int, where: list[tuple[int, Piece]]) -> None:
+    def _check(self, host: Records, first_new: int, where: list[Place]) -> None:
         bad = np.flatnonzero(host.status)
         if len(bad):
             row = int(bad[0])

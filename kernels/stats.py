@@ -34,6 +34,7 @@ from .records import (
     consumes_query,
     consumes_reference,
     u32,
+    u64,
 )
 
 # Which read of its fragment a record is: not one of a pair, the first, the last, or of a pair but neither (or both).
@@ -49,8 +50,17 @@ GC_BINS = 200  # samtools stats' ngc
 MISMATCHES, CIGAR_BASES, MAPQ_0 = range(3)  # elements of ``sums``
 CRC_NAMES, CRC_BASES, CRC_QUALITIES = range(3)  # elements of ``checksums``
 
-# How many of the two bases in a byte are C or G (4-bit codes 2 and 4).
-GC_OF_BYTE = np.array([(b >> 4 in (2, 4)) + (b & 15 in (2, 4)) for b in range(256)], dtype=np.uint8)
+NT16_ACGT = NT16_A, NT16_C, NT16_G, NT16_T = 1, 2, 4, 8
+PAIRS = np.array([high << 4 | low for high in NT16_ACGT for low in NT16_ACGT], dtype=np.uint8)  # bytes of two of them
+OTHER_PAIR = 16
+# Of a byte of two bases: its place in ``PAIRS``, or ``OTHER_PAIR``; and, times 256, how many of them are C or G.
+PAIR_CODE = np.array(
+    [
+        256 * ((b >> 4 in (2, 4)) + (b & 15 in (2, 4))) + (PAIRS.tolist().index(b) if b in PAIRS else OTHER_PAIR)
+        for b in range(256)
+    ],
+    dtype=np.uint16,
+)
 
 
 CRC_POLYNOMIAL = 0xEDB88320  # RFC 1952, section 8, bits reversed
@@ -71,9 +81,11 @@ def crc_tables() -> Any:
 class ReadTables(NamedTuple):
     """Where ``reads`` counts. Flat arrays in C order; ``cycles`` is the number of cycles that they hold, even.
 
-    quality    int32[QUALITY_CLASSES, cycles, COMMON]  bases by cycle and base quality
-    rare       int64[QUALITY_CLASSES, cycles, 256]     the same of reads with a quality of ``COMMON`` or more
-    pairs      int32[PAIR_CLASSES, cycles / 2, 256]    bytes of two packed bases, by their place from the first cycle
+    quality    int32[QUALITY_CLASSES, COMMON, cycles]  bases by base quality and cycle
+    rare       int64[QUALITY_CLASSES, 256, cycles]     the same of reads with a quality of ``COMMON`` or more
+    pairs      int32[PAIR_CLASSES, cycles / 2, 16]     bytes of two packed bases, by their place from the first cycle
+                                                       and by ``PAIRS``: one cache line a place
+    others     int32[PAIR_CLASSES, cycles / 2, 256]    the same of all other bytes
     single     int32[BASE_CLASSES, cycles, 16]         the last base of reads with an odd number of them
     gc         int64[2, GC_BINS]                       GC of first (or unpaired) and last reads, bin by bin
     bases      int64[FLAG_KEYS]                        bases by flag key, of all records but secondary ones
@@ -87,6 +99,7 @@ class ReadTables(NamedTuple):
     quality: Any
     rare: Any
     pairs: Any
+    others: Any
     single: Any
     gc: Any
     bases: Any
@@ -109,23 +122,53 @@ def order_of(flag: Any) -> Any:
 
 
 @shared
+def crc_of_8(raw: Any, at: Any, crc: Any, table: Any) -> Any:
+    """A CRC-32 moved on by the eight bytes at ``at`` (Kounavis & Berry 2005, 'slicing by 8'), with ``crc_tables``."""
+    word = u64(raw, at) ^ np.uint64(crc)
+    byte = np.uint64(255)
+    one = table[np.uint64(1792) + (word & byte)] ^ table[np.uint64(1536) + ((word >> np.uint64(8)) & byte)]
+    two = table[np.uint64(1280) + ((word >> np.uint64(16)) & byte)]
+    two ^= table[np.uint64(1024) + ((word >> np.uint64(24)) & byte)]
+    three = table[np.uint64(768) + ((word >> np.uint64(32)) & byte)]
+    three ^= table[np.uint64(512) + ((word >> np.uint64(40)) & byte)]
+    four = table[np.uint64(256) + ((word >> np.uint64(48)) & byte)] ^ table[word >> np.uint64(56)]
+    return (one ^ two) ^ (three ^ four)
+
+
+@shared
+def crc_of_1(raw: Any, at: Any, crc: Any, table: Any) -> Any:
+    """A CRC-32 moved on by one byte."""
+    return table[np.uint64((crc ^ np.uint32(raw[np.uint64(at)])) & np.uint32(255))] ^ (crc >> np.uint32(8))
+
+
+@shared
 def crc32(raw: Any, start: Any, stop: Any, table: Any) -> Any:
-    """CRC-32 of bytes [start, stop), eight at a time (Kounavis & Berry 2005, 'slicing by 8'), with ``crc_tables``."""
+    """CRC-32 of bytes [start, stop)."""
     crc = np.uint32(0xFFFFFFFF)
-    low_byte = np.uint32(255)
     at = start
     while at + 8 <= stop:
-        low = np.uint32(u32(raw, at)) ^ crc
-        high = np.uint32(u32(raw, at + 4))
-        crc = table[1792 + np.int64(low & low_byte)] ^ table[1536 + np.int64((low >> np.uint32(8)) & low_byte)]
-        crc ^= table[1280 + np.int64((low >> np.uint32(16)) & low_byte)] ^ table[1024 + np.int64(low >> np.uint32(24))]
-        crc ^= table[768 + np.int64(high & low_byte)] ^ table[512 + np.int64((high >> np.uint32(8)) & low_byte)]
-        crc ^= table[256 + np.int64((high >> np.uint32(16)) & low_byte)] ^ table[np.int64(high >> np.uint32(24))]
+        crc = crc_of_8(raw, at, crc, table)
         at += 8
     while at < stop:
-        crc = table[np.int64((crc ^ np.uint32(raw[at])) & low_byte)] ^ (crc >> np.uint32(8))
+        crc = crc_of_1(raw, at, crc, table)
         at += 1
     return np.int64(crc ^ np.uint32(0xFFFFFFFF))
+
+
+@shared
+def crc32_of_two(raw: Any, one: Any, two: Any, size: Any, table: Any) -> Any:
+    """CRC-32s of ``size`` bytes from ``one`` and from ``two`` on, whose chains of look-ups run side by side."""
+    first, second = np.uint32(0xFFFFFFFF), np.uint32(0xFFFFFFFF)
+    k = np.int64(0)
+    while k + 8 <= size:
+        first = crc_of_8(raw, one + k, first, table)
+        second = crc_of_8(raw, two + k, second, table)
+        k += 8
+    while k < size:
+        first = crc_of_1(raw, one + k, first, table)
+        second = crc_of_1(raw, two + k, second, table)
+        k += 1
+    return np.int64(first ^ np.uint32(0xFFFFFFFF)), np.int64(second ^ np.uint32(0xFFFFFFFF))
 
 
 @shared
@@ -136,9 +179,9 @@ def add_checksums(i: Any, records: Any, tables: Any) -> None:
     found = crc32(raw, name, name + np.int64(raw[records.offset[i] + 12]) - 1, crc)
     atomic_add(tables.checksums, CRC_NAMES, found)
     if length > 0:
-        half = (length + 1) >> 1
-        atomic_add(tables.checksums, CRC_BASES, crc32(raw, records.seq[i], records.seq[i] + half, crc))
-        atomic_add(tables.checksums, CRC_QUALITIES, crc32(raw, records.qual[i], records.qual[i] + half, crc))
+        bases, qualities = crc32_of_two(raw, records.seq[i], records.qual[i], (length + 1) >> 1, crc)
+        atomic_add(tables.checksums, CRC_BASES, bases)
+        atomic_add(tables.checksums, CRC_QUALITIES, qualities)
 
 
 @shared
@@ -183,64 +226,71 @@ def edit_distance(raw: Any, at: Any, stop: Any) -> Any:
 
 
 @shared
-def most_quality(raw: Any, start: Any, stop: Any) -> Any:
-    """All base quality bytes in [start, stop), or-ed together."""
-    bits = np.uint8(0)
-    for k in range(start, stop):
-        bits = np.uint8(bits | raw[np.uint64(k)])
+def count_qualities(
+    start: Any, length: Any, raw: Any, cell: Any, step: Any, cycles: Any, levels: Any, change: Any, table: Any
+) -> Any:
+    """Add ``change`` for each of ``length`` base qualities from byte ``start`` on; all qualities, or-ed together.
+
+    A quality, modulo ``levels`` (a power of two), is a row of ``cycles`` cells; the column starts at ``cell`` and moves
+    by ``step``. So a run of one quality, the usual thing, moves along a row.
+    """
+    bits = np.uint64(0)
+    inside = np.uint64(levels - 1)
+    for k in range(length):
+        quality = np.uint64(raw[np.uint64(start + k)])
+        bits |= quality
+        atomic_add(table, np.uint64(cell) + (quality & inside) * np.uint64(cycles), change)
+        cell += step
     return bits
 
 
 @shared
-def count_qualities(start: Any, length: Any, raw: Any, cell: Any, step: Any, table: Any) -> None:
-    """Add ``length`` base qualities from byte ``start`` on to the cells from ``cell`` on, ``step`` apart."""
-    for k in range(length):
-        atomic_add(table, np.uint64(cell + np.int64(raw[np.uint64(start + k)])), 1)
-        cell += step
-
-
-@shared
-def count_pairs(start: Any, whole: Any, raw: Any, cell: Any, step: Any, table: Any) -> Any:
-    """Add ``whole`` bytes of packed bases to the cells from ``cell`` on, ``step`` apart; how many are C or G."""
+def count_pairs(start: Any, whole: Any, raw: Any, slot: Any, step: Any, common: Any, others: Any) -> Any:
+    """Add ``whole`` bytes of packed bases to the slots from ``slot`` on, ``step`` apart; how many are C or G."""
     gc = np.int64(0)
     for k in range(whole):
-        byte = np.int64(raw[np.uint64(start + k)])
-        atomic_add(table, np.uint64(cell + byte), 1)
-        gc += GC_OF_BYTE[np.uint64(byte)]
-        cell += step
+        byte = np.uint64(raw[np.uint64(start + k)])
+        code = np.uint64(PAIR_CODE[byte])
+        gc += np.int64(code >> np.uint64(8))
+        if code & np.uint64(OTHER_PAIR):
+            atomic_add(others, np.uint64(slot * 256) + byte, 1)
+        else:
+            atomic_add(common, np.uint64(slot * 16) + (code & np.uint64(15)), 1)
+        slot += step
     return gc
 
 
 @shared
 def spread_qualities(
-    start: Any, length: Any, raw: Any, group: Any, turn: Any, cycles: Any, width: Any, table: Any
-) -> None:
-    """Add the base qualities of a read by cycle, ``turn`` -1 where the last byte is the first cycle.
+    start: Any, length: Any, raw: Any, group: Any, turn: Any, cycles: Any, levels: Any, change: Any, table: Any
+) -> Any:
+    """Add ``change`` for the base qualities of a read by cycle; all qualities, or-ed together.
 
-    What lies behind the last cycle that the table holds counts there.
+    ``turn`` is -1 where the last byte is the first cycle. What lies behind the last cycle that the table holds counts
+    there.
     """
     near = min(length, cycles)
     far = length - near
-    low, last = group * cycles * width, (group * cycles + cycles - 1) * width
+    low = group * cycles * levels
+    last = low + cycles - 1
     if turn > 0:
-        count_qualities(start, near, raw, low, width, table)
-        count_qualities(start + near, far, raw, last, 0, table)
-    else:
-        count_qualities(start, far, raw, last, 0, table)
-        count_qualities(start + far, near, raw, low + (near - 1) * width, -width, table)
+        bits = count_qualities(start, near, raw, low, 1, cycles, levels, change, table)
+        return bits | count_qualities(start + near, far, raw, last, 0, cycles, levels, change, table)
+    bits = count_qualities(start, far, raw, last, 0, cycles, levels, change, table)
+    return bits | count_qualities(start + far, near, raw, low + near - 1, -1, cycles, levels, change, table)
 
 
 @shared
-def spread_pairs(start: Any, whole: Any, raw: Any, group: Any, turn: Any, slots: Any, table: Any) -> Any:
+def spread_pairs(start: Any, whole: Any, raw: Any, group: Any, turn: Any, slots: Any, common: Any, others: Any) -> Any:
     """As ``spread_qualities``, for bytes of two bases; how many of these are C or G."""
     near = min(whole, slots)
     far = whole - near
-    low, last = group * slots * 256, (group * slots + slots - 1) * 256
+    low, last = group * slots, group * slots + slots - 1
     if turn > 0:
-        gc = count_pairs(start, near, raw, low, 256, table)
-        return gc + count_pairs(start + near, far, raw, last, 0, table)
-    gc = count_pairs(start, far, raw, last, 0, table)
-    return gc + count_pairs(start + far, near, raw, low + (near - 1) * 256, -256, table)
+        gc = count_pairs(start, near, raw, low, 1, common, others)
+        return gc + count_pairs(start + near, far, raw, last, 0, common, others)
+    gc = count_pairs(start, far, raw, last, 0, common, others)
+    return gc + count_pairs(start + far, near, raw, low + near - 1, -1, common, others)
 
 
 @shared
@@ -252,18 +302,17 @@ def count_cycles(i: Any, order: Any, records: Any, tables: Any) -> Any:
     cycles = np.int64(tables.single.shape[0] // (16 * BASE_CLASSES))
     turn = 1 - 2 * reverse
     qual = records.qual[i]
-    if most_quality(raw, qual, qual + length) < COMMON:
-        spread_qualities(qual, length, raw, group, turn, cycles, COMMON, tables.quality)
-    else:
-        spread_qualities(qual, length, raw, group, turn, cycles, 256, tables.rare)
+    if spread_qualities(qual, length, raw, group, turn, cycles, COMMON, 1, tables.quality) >= COMMON:
+        spread_qualities(qual, length, raw, group, turn, cycles, COMMON, -1, tables.quality)  # not so common after all
+        spread_qualities(qual, length, raw, group, turn, cycles, 256, 1, tables.rare)
     whole, odd = length >> 1, length & 1
     strand = 2 * group + reverse
-    gc = spread_pairs(records.seq[i], whole, raw, 2 * strand + odd, turn, cycles >> 1, tables.pairs)
+    gc = spread_pairs(records.seq[i], whole, raw, 2 * strand + odd, turn, cycles >> 1, tables.pairs, tables.others)
     if odd:
         base = np.int64(raw[records.seq[i] + whole]) >> 4
         cycle = 0 if reverse else min(length, cycles) - 1
         atomic_add(tables.single, (strand * cycles + cycle) * 16 + base, 1)
-        gc += GC_OF_BYTE[base]
+        gc += base == NT16_C or base == NT16_G
     return gc
 
 

@@ -124,7 +124,8 @@ def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
     return kernel.ReadTables(
         quality=zeros(kernel.QUALITY_CLASSES * cycles * kernel.COMMON, np.int32),
         rare=zeros(kernel.QUALITY_CLASSES * cycles * 256),
-        pairs=zeros(kernel.PAIR_CLASSES * (cycles // 2) * 256, np.int32),
+        pairs=zeros(kernel.PAIR_CLASSES * (cycles // 2) * 16, np.int32),
+        others=zeros(kernel.PAIR_CLASSES * (cycles // 2) * 256, np.int32),
         single=zeros(kernel.BASE_CLASSES * cycles * 16, np.int32),
         gc=zeros(2 * kernel.GC_BINS),
         bases=zeros(FLAG_KEYS),
@@ -140,11 +141,11 @@ def read_tables(backend: Backend, tables: kernel.ReadTables) -> dict[str, Counts
     """What tables hold, as ``ReadFigures`` has it."""
     host: kernel.ReadTables = backend.download(tables)
     cycles = host.single.shape[0] // (16 * kernel.BASE_CLASSES)
-    quality = host.rare.reshape(kernel.ORDERS, 2, cycles, 256).copy()
-    quality[..., : kernel.COMMON] += host.quality.reshape(kernel.ORDERS, 2, cycles, kernel.COMMON)
+    quality = host.rare.reshape(kernel.ORDERS, 2, 256, cycles).copy()
+    quality[:, :, : kernel.COMMON] += host.quality.reshape(kernel.ORDERS, 2, kernel.COMMON, cycles)
     return {
-        "quality": quality,
-        "bases": unpack_bases(host.pairs, host.single, cycles),
+        "quality": np.ascontiguousarray(quality.swapaxes(2, 3)),
+        "bases": unpack_bases(all_pairs(host), host.single, cycles),
         "gc": host.gc.reshape(2, kernel.GC_BINS).copy(),
         "by_flag": host.bases.copy(),
         "indels": host.indels.reshape(2, -1).copy(),
@@ -152,6 +153,13 @@ def read_tables(backend: Backend, tables: kernel.ReadTables) -> dict[str, Counts
         "sums": host.sums.copy(),
         "checksums": host.checksums.copy(),
     }
+
+
+def all_pairs(tables: kernel.ReadTables) -> Counts:
+    """Bytes of two bases, int64[PAIR_CLASSES * cycles / 2, 256]."""
+    found = tables.others.reshape(-1, 256).astype(np.int64)
+    found[:, kernel.PAIRS] += tables.pairs.reshape(-1, len(kernel.PAIRS))
+    return found
 
 
 def unpack_bases(pairs: Any, single: Any, cycles: int) -> Counts:

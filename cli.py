@@ -382,6 +382,54 @@ def demo(
         typer.echo(library.to_text(result))
 
 
+@app.command(short_help="Find who is related to whom, and swapped samples.")
+def relate(
+    sketches: Annotated[
+        list[Path], typer.Argument(metavar="SKETCH...", help="SAMPLE.sketch of 'gpucall call' or 'gpucall qc'.")
+    ],
+    out: OutOption,
+    ped: Annotated[
+        Path | None, typer.Option(metavar="PED", help="Check sexes and relations against this file.")
+    ] = None,
+    min_kinship: Annotated[
+        float | None,
+        typer.Option(
+            metavar="KINSHIP",
+            help="Write pairs from here on. Default: all pairs up to 200,000, else from 0.0442 (third degree) on.",
+        ),
+    ] = None,
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Compare the fingerprints of samples: kinship, concordance, swaps.
+
+    \b
+    Writes into the folder --out, as somalier (MultiQC reads it):
+      relate.samples.tsv    each sample's genotypes, depths and sex
+      relate.pairs.tsv      pairs: kinship, relatedness, shared sites
+      relate.problems.tsv   duplicates; with --ped: wrong relations, sexes, swaps
+
+    \b
+    Examples:
+      gpucall relate --out cohort results/*.sketch
+      gpucall relate -o cohort --ped cohort.ped results/*.sketch
+    """
+    from gpucall import progress
+    from gpucall.cohort import relate as library
+
+    _show_log(quiet, verbose)
+    with progress.reporter(f"relating {len(sketches)} samples", quiet=quiet) as report:
+        result = library.relate(
+            sketches, out, ped=ped, min_kinship=min_kinship, device=device.value, threads=threads, progress=report
+        )
+    if not quiet:
+        rows = [("device", result.device), *((name, f"{count:,}") for name, count in result.counts.items())]
+        rows += [(name, str(path)) for name, path in result.files.items()]
+        typer.echo("\n".join(f"{name:<14}  {value}" for name, value in rows))
+
+
 @app.command(short_help="Show what decided one site.")
 def explain(
     site: Annotated[str, typer.Argument(metavar="CONTIG:POSITION", help="The site, as in the VCF.")],

@@ -32,7 +32,7 @@ from gpucall.errors import GpucallError, UsageError
 from gpucall.kernels import jit
 from gpucall.kernels.pairhmm import segment_bounds
 
-from . import panel
+from . import families, panel
 from .measure import provenance
 from .pipeline import write_json
 from .simulate import simulate
@@ -97,6 +97,7 @@ def record(bam: Path, reference: Path) -> dict[str, Case]:
     with tempfile.TemporaryDirectory(prefix="gpucall-kernels-") as folder:
         lists = SiteLists(panel.write(Path(folder) / "panel", reference))
         engine.call(bam, reference, folder, device=recorder, threads=1, sites=lists, gvcf=Gvcf())
+        families.relate_few(Path(folder), recorder)
     return dict(sorted(recorder.cases.items()))
 
 

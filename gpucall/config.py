@@ -120,6 +120,24 @@ class SiteLists:
 
 
 @dataclass(frozen=True, slots=True)
+class Relating:
+    """How genotypes are read off sketches, and when samples are related."""
+
+    min_depth: int = 7  # reads of a site with a genotype (somalier)
+    hom_permille: int = 40  # of the reads that are the other allele, at most, in a homozygote (somalier)
+    het_permille: tuple[int, int] = (200, 800)  # ALT reads in a heterozygote (somalier)
+    most_other: float = 0.04  # reads of neither allele, over the others
+    min_kinship: float = 0.0442  # of pairs that are written of a large cohort: third degree (Manichaikul 2010, table 1)
+    most_pairs: int = 200_000  # of a cohort all of whose pairs are written
+    tolerance: float = 0.06  # by which kinship may differ from the pedigree's
+    duplicate: float = 0.354  # kinship from which two samples are one person, or twins (Manichaikul 2010)
+    most_ibs0: float = 0.01  # of the sites that a parent and a child both know, where they are opposite homozygotes
+    male_x: float = 0.75  # depth of X over that of autosomes, below which there is one
+    male_y: float = 0.08  # depth of all of Y over that of autosomes, above which there is one
+    tile: int = 1024  # samples on either side of a tile of pairs
+
+
+@dataclass(frozen=True, slots=True)
 class Contamination:
     """How the mixture of two samples is fitted (VerifyBamID2's defaults where it has them)."""
 

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -130,3 +132,23 @@ class OutputFolder:
         for name in [*names, last]:
             os.replace(self.folder / name, self.target / name)
         return {KINDS[name.removeprefix(self.sample)]: self.target / name for name in [*names, last]}
+
+
+@contextmanager
+def replaced_files(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Path]]:
+    """Where to write some files of a folder, by name; they are put in their places together, when all are complete.
+
+    Raises
+    ------
+    DiskError
+        where the folder cannot be made or written, or the disk is full.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".gpucall-", dir=folder) as beside:
+            files = {name: Path(beside) / name for name in names}
+            yield files
+            for name, path in files.items():
+                path.replace(folder / name)
+    except OSError as error:
+        raise DiskError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error

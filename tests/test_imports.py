@@ -20,12 +20,12 @@ from tests.conftest import ROOT
 FLOORS = {
     "cli": ["gpucall.cli", "gpucall.__main__"],
     "run": [
-        *("gpucall.run.*", "gpucall.cohort.*", "gpucall.demo", "gpucall.doctor", "gpucall.progress"),
+        *("gpucall.run.*", "gpucall.demo", "gpucall.doctor", "gpucall.progress"),
         *("gpucall.explain", "gpucall.explain.*"),
     ],
     "api": ["gpucall"],
     "bench": ["gpucall.bench", "gpucall.bench.*"],
-    "engine": ["gpucall.engine", "gpucall.quality"],
+    "engine": ["gpucall.engine", "gpucall.quality", "gpucall.cohort", "gpucall.cohort.*"],
     "stream": ["gpucall.stream"],
     "stages": [
         *(

@@ -20,7 +20,7 @@ import pytest
 from numba import cuda
 
 from gpucall import backend, doctor, engine
-from gpucall.bench import panel
+from gpucall.bench import families, panel
 from gpucall.config import DepthOutputs, Gvcf, SiteLists
 
 from . import tricky_sample
@@ -43,6 +43,7 @@ def signatures(tmp_path_factory: pytest.TempPathFactory) -> Signatures:
         "sites": SiteLists(panel.write(folder / "panel", sample.reference)),
     }
     engine.call(sample.bam, sample.reference, folder / "out", device=recording, threads=1, **wanted)
+    families.relate_few(folder, recording)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backend, "select", lambda device: (recording, device))
         assert doctor._try_device("cpu").usable

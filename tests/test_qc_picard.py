@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gpucall.config import Batching
 from gpucall.kernels import picard as kernel
-from gpucall.qc import SampleQc, histogram, write
+from gpucall.qc import SampleQc, histogram, sensitivity, write
 from gpucall.qc.picard_text import format_value
 
 from . import golden_picard, naive_picard
@@ -176,6 +176,57 @@ def test_equals_picard_on_shared_reads(shared_data: Path, tmp_path: Path, name: 
 )
 def test_numbers_are_printed_as_java_prints_them(value: int | float | str, text: str) -> None:
     assert format_value(value) == text
+
+
+class JavaRandom:
+    """java.util.Random, step by step."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = (seed ^ 0x5DEECE66D) & ((1 << 48) - 1)
+
+    def bits(self, count: int) -> int:
+        self.state = (self.state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
+        return self.state >> (48 - count)
+
+    def double(self) -> float:
+        high = self.bits(26)
+        return ((high << 27) + self.bits(27)) * 2.0**-53
+
+
+def draw(weights: list[float], random: JavaRandom) -> int:
+    """RouletteWheel.draw."""
+    for _ in range(600):
+        kind = int(len(weights) * random.double())
+        if random.double() < weights[kind]:
+            return kind
+    return 0
+
+
+def drawn_sums(weights: list[float], terms: int, samples: int) -> list[list[int]]:
+    """RouletteWheel.sampleCumulativeSums: for every number of terms the sums, one a sample."""
+    random = JavaRandom(51)
+    found: list[list[int]] = [[] for _ in range(terms)]
+    for _ in range(samples):
+        total = 0
+        for sums in found:
+            sums.append(total)
+            total += draw(weights, random)
+    return found
+
+
+@pytest.mark.parametrize("qualities", [{3: 5, 12: 900, 23: 70, 37: 31}, {40: 1}, {k: k + 1 for k in range(3, 127)}])
+def test_qualities_are_drawn_as_java_draws_them(monkeypatch: pytest.MonkeyPatch, qualities: dict[int, int]) -> None:
+    counts = np.zeros(256, dtype=np.int64)
+    counts[list(qualities)] = list(qualities.values())
+    thresholds = np.arange(40) * 21.5
+    monkeypatch.setattr(sensitivity, "SAMPLES", 60)
+    found = sensitivity.quality_sums(counts, thresholds, kept=30)
+    shares = [count / counts[:127].sum() for count in counts[:127].tolist()]
+    sums = drawn_sums([share / max(shares) for share in shares], terms=40, samples=60)
+    expected = [[sum(each >= threshold for each in sums[m]) / 60 for threshold in thresholds] for m in range(30)]
+    assert found.tolist() == expected
+    if qualities == {40: 1}:
+        assert min(sums[29]) < 40 * 29, "some draws are given up"
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=200))

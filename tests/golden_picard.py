@@ -14,13 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gpucall.backend import CpuBackend
-from gpucall.config import Settings
-from gpucall.engine import Run
-from gpucall.io.alignments import open_alignments
-from gpucall.io.reference import Reference
-from gpucall.qc import SampleQc, write
-from gpucall.reads import Batcher
+from gpucall.quality import measure
 
 from . import picard
 
@@ -46,26 +40,10 @@ def inputs(data: Path, name: str, folder: Path) -> tuple[Path, Path]:
     return data / bam, data / reference if reference else picard.consensus(data / bam, folder)
 
 
-def measure(bam: Path, reference: Path) -> SampleQc:
-    """Our quality control of a file, as the engine makes it."""
-    backend, settings = CpuBackend(), Settings()
-    source = open_alignments(str(bam), str(reference), None, 1, None)
-    with Reference(reference) as fasta:
-        run = Run(source, fasta, backend, settings, None)
-        quality = SampleQc(source.header.contigs(), backend)
-        for batch in Batcher(source, backend, settings.batching, settings.filters, None):
-            quality.add_reads(batch.device, batch.first_new, len(batch.records.pos))
-            for tile in batch.tiles:
-                run.measure(batch, tile, quality)
-        quality.fill_gaps(fasta)
-    source.close()
-    return quality
-
-
 def ours(data: Path, name: str, folder: Path) -> dict[str, str]:
     """Bodies of our files of a sample."""
-    write(measure(*inputs(data, name, folder)), folder, name)
-    return picard.ours(folder, name)
+    measure(*inputs(data, name, folder), folder / "ours", threads=1, sample=name)
+    return picard.ours(folder / "ours", name)
 
 
 def read(name: str) -> dict[str, str]:

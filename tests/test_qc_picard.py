@@ -152,8 +152,12 @@ def deep_read(number: int, pos: int) -> Read:
 
 
 @pytest.mark.parametrize("name", golden_picard.SAMPLES)
-def test_equals_picard_on_shared_reads(shared_data: Path, tmp_path: Path, name: str) -> None:
+def test_equals_picard_on_shared_reads(
+    shared_data: Path, tmp_path: Path, peer: Callable[[str], str], name: str
+) -> None:
     """Every field and every row of the histograms, as Picard printed them (``golden_picard``)."""
+    if golden_picard.SAMPLES[name][1] is None:
+        peer("samtools")  # for a consensus
     assert golden_picard.ours(shared_data, name, tmp_path) == golden_picard.read(name)
 
 

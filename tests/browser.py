@@ -8,15 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.pictures import open_browser, show
 from tests.conftest import ROOT, missing_peer, peer
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDTHS = (390, 1280)
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
 # Every plot: what it is called, where it lies, and whether anything is drawn in it.
 PLOTS = """
 return [...document.querySelectorAll('svg[role=img]')].map(svg => {
@@ -50,29 +46,9 @@ return [...document.querySelectorAll('svg[role=img]')].flatMap(svg => {
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Any]:
-    """A Chromium with an empty profile in ``folder``, that keeps what its console says."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = peer("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(peer("chromedriver")))
-    try:
+    """A Chromium with an empty profile in ``folder``; a skipped test where there is none."""
+    with open_browser(folder, peer("chromium"), peer("chromedriver")) as driver:
         yield driver
-    finally:
-        driver.quit()
-
-
-def show(driver: Any, page: Path, width: int, scheme: str) -> None:
-    """Open a page in a window of a width, light or dark."""
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.get(page.as_uri())
 
 
 def requests(driver: Any) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from bench import cohorts
 from gpucall import cli
 from gpucall.config import Cohort
 from gpucall.errors import InputError, UsageError
@@ -18,7 +19,6 @@ from gpucall.qc.figures import FIGURES
 from gpucall.report.cohort import find_members, find_outliers, scale, write_report
 from gpucall.report.tables import ABOUT
 
-from . import cohorts
 from .browser import WIDTHS, accessibility_faults, browser, check_page, show
 
 SAMPLES = 60

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pysam
 import pytest
 
 import gpucall
 from gpucall.config import Reporting
+from gpucall.qc.figures import FIGURES
 from gpucall.qc.verdict import judge, load_profile, load_verdict
 from gpucall.report import sources
 from gpucall.report.sample import write_page
+from gpucall.report.tables import SAMPLE_COLUMNS
 
 from . import small_sample
 from .browser import WIDTHS, accessibility_faults, browser, check_page, show
@@ -77,6 +80,21 @@ def test_the_same_run_gives_the_same_page(made: Made, tmp_path: Path) -> None:
     page = made.text
     write_page(made.folder, made.sample, verdict)
     assert made.page.read_text() == page
+
+
+def test_the_table_of_figures(made: Made) -> None:
+    table = pq.read_table(made.result.files["qc_table"])
+    assert table.column_names == list(SAMPLE_COLUMNS)
+    assert table.schema.metadata[b"gpucall.schema"] == b"1"
+    verdict = made.result.verdict
+    assert verdict is not None
+    rows = {row["metric"]: row for row in table.to_pylist()}
+    assert list(rows) == list(FIGURES)
+    for name, value in verdict.figures.items():
+        assert rows[name]["text" if isinstance(value, str) else "value"] == value
+    assert {row["platform"] for row in rows.values()} == {"NovaSeq X"}
+    [judged] = [each for each in verdict.judgements if each.metric == "pct_autosomes_15x"]
+    assert rows["pct_autosomes_15x"]["status"] == judged.status
 
 
 def test_without_any_file_the_page_says_not_measured(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def coverage_cumulative(page: SamplePage) -> str:
     at_15 = next((share for depth, share in shown if depth >= 15), 0.0)
     said = f"{percent(at_15)} of all positions are covered 15 times or more."
     plot = Plot(title, said, Axis(0, high, "depth"), Axis(0, 1, "share of positions", percent))
-    plot.limit_x(15, "15x")
+    plot.limit_x(15, "")
     plot.area(shown, "one")
     plot.dots([(15, at_15)], "here")
     plot.label(15, at_15, f"{percent(at_15)} at 15x", "one")

@@ -147,12 +147,13 @@ class Plot:
             self._marks.append(f'<path class="dot {kind}" d="{path}"/>')
 
     def limit_x(self, value: float, label: str, kind: str = "") -> None:
-        """An upright reference line, labelled at its top; none where it lies outside."""
+        """An upright reference line, labelled at its top, if at all; none where it lies outside."""
         if self.x.low <= value <= self.x.high:
             x, _ = self.at(value, self.y.low)
             self._marks.append(f'<path class="limit {kind}" d="M{x:g} {TOP:g}V{self.height - BOTTOM:g}"/>')
             side = "start" if self.x.share(value) < 0.5 else "end"
-            self._labels.append((x + (3 if side == "start" else -3), TOP + 8, label, f"of-limit {kind}", side))
+            if label:
+                self._labels.append((x + (3 if side == "start" else -3), TOP + 8, label, f"of-limit {kind}", side))
 
     def limit_y(self, value: float, label: str, kind: str = "") -> None:
         """A level reference line, labelled at its left; none where it lies outside."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..io.parquet import write_parquet
 from ..qc.figures import FIGURES, Value
 from ..qc.verdict import SEVERITY, Verdict
 
@@ -25,9 +24,12 @@ def write_sample(path: Path, verdict: Verdict) -> None:
     Columns: sample, platform, batch, metric, label, unit: string; value: double; text: string; status, profile,
     profile_version: string. Missing values are null.
     """
+    import pyarrow as pa
+
     rows = list(sample_rows(verdict))
-    columns = {name: [row[name] for row in rows] for name in SAMPLE_COLUMNS}
-    write_parquet(path, columns, [name for name in columns if name != "value"], {"gpucall.schema": SCHEMA_VERSION})
+    kinds = {name: pa.float64() if name == "value" else pa.string() for name in SAMPLE_COLUMNS}
+    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
+    write_parquet(path, pa.table(columns))
 
 
 def sample_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
@@ -60,11 +62,13 @@ def about(verdict: Verdict) -> dict[str, str | None]:
 
 def write_cohort(parquet: Path, tsv: Path, verdicts: Sequence[Verdict]) -> None:
     """One row a sample, a column for each of ``ABOUT`` and ``FIGURES``; the same in both files."""
-    columns: dict[str, Sequence[float | str | None]] = {
-        name: [about(each)[name] for each in verdicts] for name in ABOUT
-    }
-    columns |= {name: [number_or_text(each.figures[name]) for each in verdicts] for name in FIGURES}
-    write_parquet(parquet, columns, [*ABOUT, *TEXT_FIGURES], {"gpucall.schema": SCHEMA_VERSION})
+    import pyarrow as pa
+
+    columns = {name: pa.array([about(each)[name] for each in verdicts], pa.string()) for name in ABOUT}
+    for name in FIGURES:
+        kind = pa.string() if name in TEXT_FIGURES else pa.float64()
+        columns[name] = pa.array([each.figures[name] for each in verdicts], kind)
+    write_parquet(parquet, pa.table(columns))
     with open(tsv, "w", encoding="utf-8") as out:
         out.write("\t".join([*ABOUT, *FIGURES]) + "\n")
         for each in verdicts:
@@ -77,6 +81,8 @@ def cell(value: Value) -> str:
     return "" if value is None else str(value)
 
 
-def number_or_text(value: Value) -> float | str | None:
-    """A figure as a column holds it."""
-    return float(value) if isinstance(value, int) else value
+def write_parquet(path: Path, table: Any) -> None:
+    """Write a table, its schema's version in its metadata."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(table.replace_schema_metadata({"gpucall.schema": SCHEMA_VERSION}), path, compression="zstd")

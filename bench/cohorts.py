@@ -1,4 +1,4 @@
-"""Cohorts made up for tests: verdict files of many samples with plausible figures, and a few that are odd."""
+"""cohorts: cohorts made up for tests and pictures: verdict files of many plausible samples, and of a few odd ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from gpucall.qc.verdict import judge, load_profile
 
-ODD = {  # name: what differs from the others
+ODD: dict[str, dict[str, Any]] = {  # name: what differs from the others
     "S0003": {"cross_contamination_rate": 0.062},
     "S0011": {"mean_autosome_coverage": 11.2, "pct_autosomes_15x": 31.0},
     "S0017": {"mean_insert_size": 160.0},

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import gpucall
-from gpucall.config import Reporting
+from gpucall.bench import panel as bench_panel
+from gpucall.config import Reporting, SiteLists
 
 from . import small_sample
 from .conftest import missing_peer
@@ -29,8 +30,15 @@ class Shown:
         if not MULTIQC.is_file():
             missing_peer("peer multiqc is not installed (pip install 'gpucall[dev]')")
         made = small_sample.make(folder, length=6000, depth=25)
+        panel = bench_panel.write(folder / "panel", made.reference, step=20)
         self.result = gpucall.call(
-            made.bam, made.reference, folder / "out", device="cpu", threads=1, reporting=Reporting("site")
+            made.bam,
+            made.reference,
+            folder / "out",
+            device="cpu",
+            threads=1,
+            reporting=Reporting("site"),
+            sites=SiteLists(panel),
         )
         self.sample = self.result.sample
         done = subprocess.run(
@@ -99,6 +107,7 @@ def test_bcftools(shown: Shown) -> None:
 
 
 PICARD = {
+    "multiqc_picard_wgsmetrics": ("wgs", ["MEAN_COVERAGE", "MAD_COVERAGE", "PCT_15X"]),
     "multiqc_picard_QualityYieldMetrics": ("quality_yield", ["TOTAL_READS", "PF_Q30_BASES"]),
     "multiqc_picard_AlignmentSummaryMetrics": ("alignment_summary", ["PF_MISMATCH_RATE", "PCT_CHIMERAS"]),
     "multiqc_picard_insertSize": ("insert_size", ["MEDIAN_INSERT_SIZE", "MEAN_INSERT_SIZE"]),
@@ -127,6 +136,17 @@ def test_picard(shown: Shown, module: str) -> None:
     [data] = [values for name, values in rows.items() if name.startswith(shown.sample)]
     for name in names:
         assert float(data[name]) == pytest.approx(float(row[name])), name
+
+
+def test_verifybamid(shown: Shown) -> None:
+    data = shown.saved("multiqc_verifybamid")
+    head, row = (line.split("\t") for line in shown.text("self_sm").splitlines())
+    theirs = dict(zip(head, row, strict=True))
+    assert float(data["FREEMIX"]) == pytest.approx(float(theirs["FREEMIX"]))
+    assert int(data["#SNPS"]) == int(theirs["#SNPS"]) > 0
+    verdict = shown.result.verdict
+    assert verdict is not None
+    assert verdict.figures["cross_contamination_rate"] == round(float(theirs["FREEMIX"]), 4)
 
 
 def test_our_own_content(shown: Shown) -> None:

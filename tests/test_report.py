@@ -106,10 +106,33 @@ def test_without_any_file_the_page_says_not_measured(tmp_path: Path) -> None:
         assert "not measured" in said
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.0151, 0.0299, 0.31])
+def test_contamination_and_sex_of_a_whole_genome(tmp_path: Path, driver: Any, rate: float) -> None:
+    """What the small sample has not: their labels keep clear of the limits' names, wherever the sample lies."""
+    figures = {"cross_contamination_rate": rate, "sex_karyotype": "XXY", "x_depth_ratio": 0.99, "y_depth_ratio": 0.48}
+    write_page(tmp_path, "s", judge("s", figures, load_profile("ga4gh"), whole_genome=True))
+    page = tmp_path / "s.report.html"
+    check_page(driver, page, WIDTHS[0], "light", 2)
+    assert f"{100 * rate:.2f} % of the bases are another person&#x27;s" in page.read_text()
+    assert "Looks like XXY. The depth of X is 0.99" in page.read_text()
+
+
+def test_where_the_sex_was_not_told_no_plot_pretends(tmp_path: Path) -> None:
+    (tmp_path / "s.mosdepth.summary.txt").write_text(
+        "chrom\tlength\tbases\tmean\tmin\tmax\nchr1\t9\t90\t10.00\t0\t9\nchrX\t9\t45\t5.00\t0\t9\n"
+    )
+    verdict = judge("s", {}, load_profile("ga4gh"), whole_genome=True)
+    write_page(tmp_path, "s", verdict)
+    assert "The depth of X is 0.50 of the autosomes" in (tmp_path / "s.report.html").read_text()
+    (tmp_path / "s.sex.json").write_text('{"inferred": "unknown", "evidence": {"x_depth_ratio": null}}')
+    write_page(tmp_path, "s", verdict)
+    assert "The depth of X" not in (tmp_path / "s.report.html").read_text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_browser_draws_every_plot(made: Made, driver: Any, width: int, scheme: str) -> None:
-    assert plots_in(made.text) >= 7
+    assert plots_in(made.text) >= 11
     check_page(driver, made.page, width, scheme, plots_in(made.text))
 
 

@@ -376,12 +376,14 @@ def sex_depths(page: SamplePage) -> tuple[float, float] | None:
     x, y = page.number("x_depth_ratio"), page.number("y_depth_ratio")
     if x is not None and y is not None:
         return x, y
+    if page.file(".sex.json").is_file():
+        return None  # it says why the depths are not told
     depths = sources.contig_depths(page.file(".mosdepth.summary.txt"))
     short = {name.removeprefix("chr"): each for name, each in depths.items()}
     autosomes = [each for name, each in short.items() if name.isdigit()]
     length = sum(each[0] for each in autosomes)
     mean = sum(size * depth for size, depth in autosomes) / length if length else 0.0
-    if not mean or "X" not in short:
+    if not mean or not short.get("X", (0, 0.0))[1]:
         return None
     return short["X"][1] / mean, short.get("Y", (0, 0.0))[1] / mean
 

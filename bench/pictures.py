@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import gpucall
 from gpucall.config import Reporting
+from gpucall.engine import call
 from gpucall.errors import GpucallError, UsageError
 from gpucall.report.cohort import write_report
 
@@ -81,7 +81,7 @@ def make_pages(folder: Path) -> dict[str, Path]:
     """A simulated sample's page, and a made-up cohort's."""
     made = simulate(folder / "sample", **SAMPLE)
     reporting = Reporting("site", "NovaSeq X", "run 7")
-    result = gpucall.call(made.bam, made.reference, folder / "out", device="cpu", reporting=reporting)
+    result = call(made.bam, made.reference, folder / "out", device="cpu", reporting=reporting)
     cohort = write_report([make(folder / "cohort", COHORT)], folder / "page")
     return {"sample": result.files["report"], "cohort": cohort.files["report"]}
 

@@ -21,7 +21,7 @@ from .aligner import new_batch
 from .bai import BaiBuilder
 from .encode import Columns, sort_records
 from .genome import ASCII, Bytes, Contig
-from .haplotypes import Haplotype, haplotype_position
+from .haplotypes import Haplotype, build_haplotype, haplotype_position
 from .odd import Encoded, Source, odd_records
 from .reads import BATCH, CELL, Fragments, Model, lay_out, simulate_fragments
 from .settings import Settings
@@ -94,21 +94,25 @@ class ReadMaker:
     settings, genome
         What to simulate, and the contigs.
     haplotypes
-        The two haplotypes of each contig.
+        The haplotypes of each contig.
     odd
         Encoded records that join those of plain pairs.
+    weights
+        How deep each haplotype is, relative to half of the depth; empty: 1.
     """
 
     def __init__(
         self,
         settings: Settings,
         genome: Sequence[Contig],
-        haplotypes: Sequence[tuple[Haplotype, Haplotype]],
+        haplotypes: Sequence[Sequence[Haplotype]],
         odd: Sequence[Encoded],
+        weights: Sequence[Sequence[float]] = (),
     ) -> None:
         self.settings = settings
         self.genome = genome
         self.haplotypes = haplotypes
+        self.weights = weights or [[1.0] * len(each) for each in haplotypes]
         self.model = build_model(settings)
         self.odd = [sorted((r for r in odd if r.tid == tid), key=_position) for tid in range(len(genome))]
         self.unplaced = [record for record in odd if record.tid < 0]
@@ -156,7 +160,7 @@ class ReadMaker:
     def spread(self, tid: int, which: int, cells: tuple[int, int]) -> Fragments:
         """The fragments that start in a range of cells of a haplotype, evenly spread."""
         settings = self.settings
-        rate = settings.depth / 2 / (2 * settings.read_length)
+        rate = settings.depth / 2 / (2 * settings.read_length) * self.weights[tid][which]
         if rate == 0:
             return _fragments(0)
         insert = np.array([settings.insert, settings.insert_sd, settings.longest_insert], np.float64)
@@ -239,13 +243,13 @@ def group_names(settings: Settings) -> list[str]:
     return [f"{settings.sample}.{i + 1:0{width}}" for i in range(settings.read_groups)]
 
 
-def draw_odd(
-    settings: Settings, genome: Sequence[Contig], haplotypes: Sequence[tuple[Haplotype, Haplotype]]
-) -> list[Encoded]:
-    """The odd records of a sample."""
+def draw_odd(settings: Settings, genome: Sequence[Contig], haplotypes: Sequence[Sequence[Haplotype]]) -> list[Encoded]:
+    """The odd records of a sample; where it lacks a contig, they have the reference's bases."""
     fragments = settings.depth * settings.length / (2 * settings.read_length)
     group = next(iter(group_names(settings)), "")
-    source = Source(genome, [pair[0] for pair in haplotypes], settings.read_length, group)
+    zipped = zip(genome, haplotypes, strict=True)
+    firsts = [each[0] if each else build_haplotype(contig, (), 0) for contig, each in zipped]
+    source = Source(genome, firsts, settings.read_length, group)
     return odd_records(source, settings.seed, round(fragments * settings.odd))
 
 
@@ -275,7 +279,7 @@ def _position(record: Encoded) -> int:
     return record.pos
 
 
-def _deep_fragments(settings: Settings, haplotypes: tuple[Haplotype, Haplotype], which: int) -> Fragments:
+def _deep_fragments(settings: Settings, haplotypes: Sequence[Haplotype], which: int) -> Fragments:
     """What one haplotype of the first contig adds to the even coverage at the deep sites, sorted by start."""
     random = np.random.default_rng([settings.seed, 5, which])
     starts, length = [np.empty(0, np.int64)], settings.read_length

@@ -7,6 +7,9 @@ from typing import Any
 
 from gpucall.errors import UsageError
 
+from . import karyotype
+
+KARYOTYPES = ("", "XX", "XY", "X0", "XXY", "XYY", "XXX")
 INSERT_REACH = 4  # standard deviations above the mean at which insert sizes end
 SHORTEST_GAP = 1_000  # bases; contigs too short for gaps of 1 % that long have none
 LONGEST_GAP = 10_000
@@ -28,6 +31,7 @@ class Settings:
 
     length: int = _option(1_000_000, "bases of the genome, such as 20M")
     contigs: int = _option(1, "contigs that share them, chr1 the longest")
+    karyotype: str = _option("", "sex chromosomes, such as XXY: contigs are then chr1, chrX, chrY and chrM")
     depth: float = _option(30.0, "mean coverage, duplicates not counted")
     seed: int = _option(1, "seed of everything")
     sample: str = _option("SIM", "name of the sample")
@@ -54,6 +58,8 @@ class Settings:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise UsageError(f"simulate: {name.replace('_', '-')} {value} is not in {least}..{most}")
+        if self.karyotype not in KARYOTYPES:
+            raise UsageError(f"simulate: karyotype {self.karyotype!r} is not one of {', '.join(KARYOTYPES[1:])}")
         if self.insert < self.read_length:
             raise UsageError(f"simulate: insert {self.insert} is below the read length, {self.read_length}")
         shortest = min(self.contig_lengths())
@@ -84,6 +90,8 @@ class Settings:
 
     def contig_lengths(self) -> list[int]:
         """Lengths of the contigs, the longest nearly twice the shortest."""
+        if self.karyotype:
+            return karyotype.contig_lengths(self.length)
         weights = [2 * self.contigs - i for i in range(self.contigs)]
         shorter = [self.length * weight // sum(weights) for weight in weights[1:]]
         return [self.length - sum(shorter), *shorter]

@@ -5,7 +5,8 @@
 writes ``reference.fa`` (+ ``.fai``), ``truth.vcf.gz`` (+ ``.tbi``), ``confident.bed`` and ``reads.bam`` (+ ``.bai``).
 The BAM is sorted, with marked duplicates, overlapping mates, unmapped mates, split and secondary records, soft clips
 and MAPQs below 60. A read's name is ``contig.haplotype.start.serial``: on which haplotype its fragment begins, and
-where, 0-based.
+where, 0-based. With ``--karyotype XY`` there are sex chromosomes and mitochondria, and ``ploidy.bed`` (see
+``karyotype``).
 
 The same options give the same bytes for any number of threads. The genome is held in memory, about 4 bytes a base;
 reads stream through in windows.
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 from gpucall.errors import DiskError, GpucallError, UsageError
 from gpucall.machine import cores
 
+from . import karyotype
 from .bam import WINDOW, ReadMaker, draw_odd, write_bam
 from .genome import Contig, generate_genome, write_fasta
 from .haplotypes import Haplotype, build_haplotype
@@ -32,6 +34,7 @@ from .settings import Settings
 from .truth import Rates, Site, draw_sites, write_confident, write_truth
 
 FILE_NAMES = ("reference.fa", "reads.bam", "truth.vcf.gz", "confident.bed")
+PLOIDY_BED = "ploidy.bed"
 SIZE_SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
@@ -47,11 +50,12 @@ class SimulatedSample(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A diploid sample in memory: contigs, the sites of each and its two haplotypes."""
+    """A sample in memory: contigs, the sites of each, its haplotypes (two as a rule), and how deep each of these is."""
 
     genome: list[Contig]
-    sites: list[list[Site]]
-    haplotypes: list[tuple[Haplotype, Haplotype]]
+    sites: Sequence[Sequence[Site]]
+    haplotypes: list[list[Haplotype]]
+    weights: list[list[float]]
 
 
 def simulate(
@@ -92,10 +96,12 @@ def simulate(
             writes = [
                 pool.submit(write_fasta, reference, sample.genome),
                 pool.submit(write_truth, truth, settings.sample, sample.genome, sample.sites),
-                pool.submit(write_confident, bed, sample.genome, settings.margin),
+                pool.submit(write_confident, bed, sample.genome, settings.margin, cuts(settings, sample)),
             ]
+            if settings.karyotype:
+                writes.append(pool.submit(karyotype.write_ploidy, folder / PLOIDY_BED, sample.genome))
             odd = draw_odd(settings, sample.genome, sample.haplotypes)
-            maker = ReadMaker(settings, sample.genome, sample.haplotypes, odd)
+            maker = ReadMaker(settings, sample.genome, sample.haplotypes, odd, sample.weights)
             records = write_bam(bam, settings, maker, pool, threads, window)
             for write in writes:
                 write.result()
@@ -107,12 +113,24 @@ def simulate(
 def draw_sample(settings: Settings, pool: Executor) -> Sample:
     """The genome of a simulation and the variants in it."""
     genome = generate_genome(settings.seed, settings.contig_lengths(), settings.gap, pool)
+    if settings.karyotype:
+        genome = karyotype.name_contigs(genome)
     rates = Rates(settings.snv_rate, settings.indel_rate)
     numbers = range(len(genome))
     sites = list(pool.map(lambda number: draw_sites(settings.seed, number, genome[number], rates), numbers))
+    if settings.karyotype:
+        copies = karyotype.draw_copies(genome, sites, settings.karyotype)
+        columns = ([each.sites for each in copies], [each.haplotypes for each in copies])
+        return Sample(genome, *columns, [each.weights for each in copies])
     pairs = [(number, which) for number in numbers for which in range(2)]
     built = list(pool.map(lambda pair: build_haplotype(genome[pair[0]], sites[pair[0]], pair[1]), pairs))
-    return Sample(genome, sites, list(zip(built[::2], built[1::2], strict=True)))
+    haplotypes = [list(pair) for pair in zip(built[::2], built[1::2], strict=True)]
+    return Sample(genome, sites, haplotypes, [[1.0, 1.0] for _ in numbers])
+
+
+def cuts(settings: Settings, sample: Sample) -> dict[str, list[int]]:
+    """Where fragments run short besides the ends of known sequence."""
+    return karyotype.boundaries(sample.genome) if settings.karyotype else {}
 
 
 def parse_size(text: str) -> int:

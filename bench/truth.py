@@ -7,7 +7,7 @@ alleles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -35,11 +35,15 @@ TRANSVERSIONS = {"A": "CT", "G": "CT", "C": "AG", "T": "AG"}
 
 
 class Site(NamedTuple):
-    """One VCF record. `at` is 0-based; `alleles` begins with the reference's; `genotype` gives each haplotype's."""
+    """One VCF record. `at` is 0-based; `alleles` begins with the reference's; `genotype` gives each haplotype's.
+
+    `shares`: of the mitochondria, those that have each alternate; empty elsewhere.
+    """
 
     at: int
     alleles: tuple[str, ...]
-    genotype: tuple[int, int]
+    genotype: tuple[int, ...]
+    shares: tuple[float, ...] = ()
 
     @property
     def end(self) -> int:
@@ -190,13 +194,17 @@ def write_truth(path: Path, sample: str, genome: Sequence[Contig], sites: Sequen
     import pysam
 
     with BgzfWriter(path) as file:
-        file.write(_header(sample, genome).encode())
+        shares = any(site.shares for contig_sites in sites for site in contig_sites)
+        file.write(_header(sample, genome, shares).encode())
         for contig, contig_sites in zip(genome, sites, strict=True):
             file.write("".join(_record(contig.name, site) for site in contig_sites).encode())
     pysam.tabix_index(str(path), preset="vcf", force=True)
 
 
-def _header(sample: str, genome: Sequence[Contig]) -> str:
+SHARES_HEADER = '##FORMAT=<ID=AF,Number=A,Type=Float,Description="Share of the mitochondria that have the allele">\n'
+
+
+def _header(sample: str, genome: Sequence[Contig], shares: bool) -> str:
     contigs = "".join(f"##contig=<ID={contig.name},length={len(contig)}>\n" for contig in genome)
     return (
         "##fileformat=VCFv4.3\n"
@@ -204,21 +212,24 @@ def _header(sample: str, genome: Sequence[Contig]) -> str:
         '##FILTER=<ID=PASS,Description="All filters passed">\n'
         f"{contigs}"
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+        f"{SHARES_HEADER if shares else ''}"
         f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{sample}\n"
     )
 
 
 def _record(contig: str, site: Site) -> str:
     reference, *alternates = site.alleles
-    left, right = site.genotype
-    return f"{contig}\t{site.at + 1}\t.\t{reference}\t{','.join(alternates)}\t.\tPASS\t.\tGT\t{left}|{right}\n"
+    keys, values = "GT", "|".join(map(str, site.genotype))
+    if site.shares:
+        keys, values = "GT:AF", f"{values}:{','.join(f'{share:g}' for share in site.shares)}"
+    return f"{contig}\t{site.at + 1}\t.\t{reference}\t{','.join(alternates)}\t.\tPASS\t.\t{keys}\t{values}\n"
 
 
-def write_confident(path: Path, genome: Sequence[Contig], margin: int) -> None:
-    """Write the BED of known sequence less `margin` bases at its ends, where fragments run short."""
+def write_confident(path: Path, genome: Sequence[Contig], margin: int, cuts: Mapping[str, Sequence[int]]) -> None:
+    """Write the BED of known sequence less `margin` bases at its ends and around `cuts`, where fragments run short."""
     with open(path, "w", encoding="ascii") as file:
         for contig in genome:
-            edges = [0, *contig.gaps().ravel().tolist(), len(contig)]
+            edges = sorted([0, *contig.gaps().ravel().tolist(), *2 * list(cuts.get(contig.name, ())), len(contig)])
             for start, end in zip(edges[::2], edges[1::2], strict=True):
                 if end - start > 2 * margin:
                     file.write(f"{contig.name}\t{start + margin}\t{end - margin}\n")

@@ -43,6 +43,8 @@ several">
 ##INFO=<ID=AS_MQRankSum,Number=A,Type=Float,Description="MQRankSum of each alternate allele, where there are several">
 ##INFO=<ID=AS_ReadPosRankSum,Number=A,Type=Float,Description="ReadPosRankSum of each alternate allele, where there are \
 several">
+##INFO=<ID=HETEROPLASMIC,Number=0,Type=Flag,Description="Mitochondria: a part of the molecules has another allele than \
+GT's; FORMAT/AF has the shares">
 ##INFO=<ID=HAPCOUNT,Number=1,Type=Integer,Description="Candidate haplotypes of the window that at least two fragments \
 fit best">
 """

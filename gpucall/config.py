@@ -172,6 +172,16 @@ class Paralogs:
 
 
 @dataclass(frozen=True, slots=True)
+class Heteroplasmy:
+    """Which alternates of mitochondria are written beside the allele of most molecules."""
+
+    min_permille: int = 20  # of the fragments that support an allele
+    min_support: int = 4  # fragments
+    least_error: float = 1e-3  # no base is wrong less often
+    candidate_permille: int = 10  # of the reads; below, a base is not looked at
+
+
+@dataclass(frozen=True, slots=True)
 class Sexing:
     """How the sex chromosomes are told from depth and heterozygosity (docs/methods.md, 'Sex')."""
 
@@ -316,5 +326,6 @@ class Settings:
     filtering: Filtering = field(default_factory=Filtering)
     contamination: Contamination = field(default_factory=Contamination)
     sexing: Sexing = field(default_factory=Sexing)
+    heteroplasmy: Heteroplasmy = field(default_factory=Heteroplasmy)
     given: Given = field(default_factory=Given)
     tables: Tables = field(default_factory=Tables)

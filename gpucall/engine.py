@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import assembly, calibration, candidates, filters, genotype, haplotypes, paralogs, pileup, qc
+from . import assembly, calibration, candidates, filters, genotype, haplotypes, mito, paralogs, pileup, qc
 from .annotations import strand_table
 from .backend import Backend
 from .confidence import reference_confidence
@@ -290,7 +290,8 @@ class Run(Stream):
         settings = self.settings
         evidence = pileup.evidence(reads)
         events = assembly.add_split_ends(reads, pileup.events(reads, evidence), settings.assembly)
-        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, margin)
+        criteria = mito.criteria(settings) if self._is_mitochondrial(reads) else settings.candidates
+        found = candidates.find(reads, evidence, events, criteria, settings.genotyping, margin)
         sites = pileup.gather_sites(reads, found.snv_positions)
         scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
         decided = {ploidy: self._decide(reads, sites, scored, ploidy) for ploidy in ploidies}
@@ -300,12 +301,18 @@ class Run(Stream):
         """Genotypes under one ploidy."""
         settings = self.settings.genotyping
         weighed = genotype.weigh_windows(reads, scored, settings, ploidy)
-        calls = [
-            *genotype.call_snvs(reads, sites, settings, ploidy),
-            *genotype.call_windows(reads, weighed, settings),
-        ]
+        if self._is_mitochondrial(reads):
+            calls = mito.call(reads, sites, weighed, settings, self.settings.heteroplasmy)
+        else:
+            calls = [
+                *genotype.call_snvs(reads, sites, settings, ploidy),
+                *genotype.call_windows(reads, weighed, settings),
+            ]
         calls.sort(key=in_order)
         return Decided(weighed, filters.annotate(calls, self.settings.filtering))
+
+    def _is_mitochondrial(self, reads: pileup.TileReads) -> bool:
+        return self.ploidies.is_mitochondrial(self.source.header.names[reads.tile.tid])
 
     def _passes_again(self, reads: pileup.TileReads, marked: list[Call]) -> Iterator[Pass]:
         """A pass without the reads of the third haplotype over each stretch around its sites."""

@@ -9,7 +9,8 @@ from .config import Filtering
 from .genotype import Call
 
 DESCRIPTIONS = {
-    "LowQual": "QUAL below {pass_qual}; indels: below DP/2.5, between {pass_indel_quals[0]} and {pass_indel_quals[1]}",
+    "LowQual": "QUAL below {pass_qual}; indels: below DP/2.5, between {pass_indel_quals[0]} and {pass_indel_quals[1]}; "
+    "indels of mitochondria: below DP/2.5 or {pass_indel_quals[1]}",
     "LowGQ": "genotype quality below {min_gq}",
     "LowMQ": "root mean square mapping quality of the alternate fragments below {min_mapq}",
     "StrandBias": "a systematic error of one strand explains the counts better: SAO above {max_artifact}",
@@ -83,11 +84,15 @@ def lowest_qual(call: Call, settings: Filtering) -> float:
     if call.is_snv:
         return settings.pass_qual
     low, high = settings.pass_indel_quals
+    if call.shares:
+        return max(call.depth / 2.5, high)
     return min(max(call.depth / 2.5, low), high)
 
 
 def lowest_share(call: Call, settings: Filtering) -> int:
-    """Permille of the fragments that must show the alternates: of a haploid genotype, most of them."""
+    """Permille of the fragments that must show the alternates: of a haploid genotype, most; of mitochondria, any."""
+    if call.shares:
+        return 0
     return settings.min_haploid_permille if call.ploidy == 1 else settings.min_het_permille
 
 

@@ -84,6 +84,7 @@ class Call:
     mapq: float
     edge: float
     depth: int
+    shares: tuple[float, ...] = ()  # of the mitochondria with each alternate (AF); empty elsewhere
     phase_set: int = -1  # 0-based position of the first call of the phase set; -1: not phased
     filters: list[str] = field(default_factory=list)
     info: dict[str, object] = field(default_factory=dict)

@@ -28,8 +28,15 @@ def with_unlisted(call: Call, name: str) -> Call:
     if len(call.alts) > 1:
         out.info = {key: [*value, "."] if isinstance(value, list) else value for key, value in call.info.items()}
         out.info_text = ""
+    if call.shares:
+        out.shares = (*call.shares, unlisted_share(call, sum(fragments)))
     out.evidence = None
     return out
+
+
+def unlisted_share(call: Call, fragments: int) -> float:
+    """Share of the mitochondria that show the unlisted allele."""
+    return round(fragments / max(sum(call.counts) + fragments, 1), 4)
 
 
 def unlisted(call: Call) -> tuple[list[int], tuple[int, int]]:
@@ -121,6 +128,7 @@ def joined(calls: Sequence[Call]) -> Call:
         mapq=min(call.mapq for call in calls),
         edge=-1.0,
         depth=depth,
+        shares=(),
         phase_set=phase_set,
         filters=list(dict.fromkeys(name for call in calls for name in call.filters)),
         info_text="",

@@ -39,6 +39,7 @@ FLOORS = {
         *("gpucall.haplotypes", "gpucall.likelihoods", "gpucall.genotype", "gpucall.filters", "gpucall.outputs"),
         *("gpucall.calibration", "gpucall.paralogs", "gpucall.annotations", "gpucall.given", "gpucall.given.*"),
         *("gpucall.confidence", "gpucall.gvcf", "gpucall.gvcf_output", "gpucall.nonref"),
+        *("gpucall.mito",),
         *("gpucall.io", "gpucall.io.*", "gpucall.qc", "gpucall.qc.*", "gpucall.ploidy", "gpucall.ploidy.*"),
         *("gpucall.report", "gpucall.report.*"),
     ],

@@ -90,7 +90,7 @@ def plain(bam):
 def test_truth_on_the_reference_gives_the_haplotypes():
     with ThreadPoolExecutor(1) as pool:
         sample = draw_sample(Settings(**{**VARIED, "snv_rate": 0.01, "indel_rate": 0.01}), pool)
-    for contig, contig_sites, pair in zip(*sample, strict=True):
+    for contig, contig_sites, pair in zip(*sample[:3], strict=True):
         assert len(contig_sites) > 50
         for which in range(2):
             text = ASCII[contig.codes].tobytes().decode()
@@ -104,7 +104,9 @@ def test_truth_vcf_is_the_sites_in_memory(varied):
     with ThreadPoolExecutor(1) as pool:
         sample = draw_sample(Settings(**VARIED), pool)
     expected = [
-        (c.name, *site) for c, contig_sites in zip(sample.genome, sample.sites, strict=True) for site in contig_sites
+        (c.name, *site[:3])
+        for c, contig_sites in zip(sample.genome, sample.sites, strict=True)
+        for site in contig_sites
     ]
     assert sites(varied.truth) == expected
     with pysam.VariantFile(str(varied.truth)) as file:

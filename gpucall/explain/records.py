@@ -48,7 +48,7 @@ def describe_record(view: View, call: Call) -> Record:
         gq=int(sample["GQ"]),
         likelihoods=tuple(zip(order, map(int, sample["PL"].split(",")), strict=True)),
         counts=tuple((allele, *strands) for allele, strands in zip(alleles, call.strands, strict=True)),
-        info=dict(part.split("=", 1) for part in columns[7].split(";")),
+        info={name: value for name, _, value in (part.partition("=") for part in columns[7].split(";"))},
         filters=(*call_filters(view, call), third_haplotype(view, call)),
     )
 

@@ -30,6 +30,7 @@ META = (
 ##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Fragments at the site that count for calling">
 ##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Phred that the genotype is wrong, at most 99">
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, lowest 0">
+##FORMAT=<ID=AF,Number=A,Type=Float,Description="Mitochondria: share of the fragments that support the allele">
 ##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set: POS of its first record">
 """
 )
@@ -90,6 +91,9 @@ def record(contig: str, call: Call) -> str:
     if phased:
         fields.append(str(call.phase_set + 1))
     keys = f"{FORMAT}:PS" if phased else FORMAT
+    if call.shares:
+        keys += ":AF"
+        fields.append(",".join(f"{share:g}" for share in call.shares))
     filters = ";".join(call.filters) or "PASS"
     site = f"{contig}\t{call.position + 1}\t{call.name}\t{call.ref}\t{','.join(call.alts)}\t{call.qual:.2f}"
     return f"{site}\t{filters}\t{call.info_text}\t{keys}\t{':'.join(fields)}\n"

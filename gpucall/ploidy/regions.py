@@ -93,6 +93,10 @@ class PloidyRegions:
         found = {number for each in self.split(contig, start, stop) for number in OPTIONS[each.kind]}
         return tuple(sorted(found, reverse=True))
 
+    def is_mitochondrial(self, contig: str) -> bool:
+        """Whether a contig is MT, which is always a whole one."""
+        return any(each.kind is Kind.MT for each in self.stretches.get(contig, ()))
+
     def of_kind(self, kind: Kind) -> list[tuple[str, Stretch]]:
         """Contigs and stretches of one kind."""
         return [(contig, each) for contig, spans in self.stretches.items() for each in spans if each.kind is kind]
@@ -155,13 +159,16 @@ def read_bed(path: str | PathLike[str], contigs: Mapping[str, int]) -> PloidyReg
     Raises
     ------
     InputError
-        a line that cannot be read, an unknown contig or kind, an interval outside its contig, intervals that overlap.
+        a line that cannot be read, an unknown contig or kind, an interval outside its contig, intervals that overlap,
+        an MT that is not a whole contig.
     """
     rows: dict[str, list[Stretch]] = {}
     for where, (contig, start, stop), rest in bed_rows(path, contigs):
         kind = rest[0].upper() if rest else ""
         if kind not in (Kind.X, Kind.Y, Kind.PAR, Kind.PAR_Y, Kind.MT):
             raise InputError(f"{where}: expected X, Y, PAR, PAR_Y or MT in column 4, found {kind or 'nothing'!r}")
+        if kind == Kind.MT and (start, stop) != (0, contigs[contig]):
+            raise InputError(f"{where}: MT is a whole contig; {contig} has {contigs[contig]} bases")
         if start < stop:
             rows.setdefault(contig, []).append(Stretch(start, stop, Kind(kind)))
     return PloidyRegions("given", {contig: tuple(apart(path, contig, spans)) for contig, spans in rows.items()})

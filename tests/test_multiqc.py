@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 import gpucall
+from bench.simulate import SimulatedSample
+from gpucall import cli
 from gpucall.bench import panel as bench_panel
 from gpucall.config import Reporting, SiteLists
 
 from . import small_sample
 from .conftest import missing_peer
 
+TWIN = "TWIN"
 MULTIQC = Path(sys.executable).with_name("multiqc")
 
 
@@ -38,9 +41,10 @@ class Shown:
             device="cpu",
             threads=1,
             reporting=Reporting("site"),
-            sites=SiteLists(panel),
+            sites=SiteLists(panel, None, str(made.truth)),
         )
         self.sample = self.result.sample
+        self._relate(folder, made)
         done = subprocess.run(
             [MULTIQC, "--no-version-check", "--outdir", folder / "multiqc", folder / "out"],
             capture_output=True,
@@ -51,6 +55,13 @@ class Shown:
         assert done.returncode == 0, done.stderr
         self.said = done.stderr + done.stdout
         self.data: dict[str, Any] = json.loads((folder / "multiqc/multiqc_data/multiqc_data.json").read_text())
+
+    def _relate(self, folder: Path, made: SimulatedSample) -> None:
+        """Our sample's fingerprint against that of a second run of the same person, into the output folder."""
+        twin = ["-o", folder / "twin", "--sample", TWIN, "--sketch-sites", made.truth, made.bam]
+        assert cli.main(["qc", "-q", "--device", "cpu", "-r", *map(str, (made.reference, *twin))]) == 0
+        sketches = [self.result.files["sketch"], folder / "twin" / f"{TWIN}.sketch"]
+        assert cli.main(["relate", "-q", "--device", "cpu", "-o", *map(str, (folder / "out", *sketches))]) == 0
 
     def saved(self, name: str) -> dict[str, Any]:
         """Raw data of one module, of our sample."""
@@ -147,6 +158,22 @@ def test_verifybamid(shown: Shown) -> None:
     verdict = shown.result.verdict
     assert verdict is not None
     assert verdict.figures["cross_contamination_rate"] == round(float(theirs["FREEMIX"]), 4)
+
+
+def test_somalier(shown: Shown) -> None:
+    """Two runs of one person: MultiQC shows both samples and their pair."""
+    rows = shown.data["report_saved_raw_data"]["multiqc_somalier"]
+    folder = shown.result.vcf.parent
+    head, *lines = (line.split("\t") for line in (folder / "relate.samples.tsv").read_text().splitlines())
+    ours = {row["sample_id"]: row for row in (dict(zip(head, line, strict=True)) for line in lines)}
+    for name in (shown.sample, TWIN):
+        assert float(rows[name]["n_het"]) == float(ours[name]["n_het"]) > 0
+        assert float(rows[name]["n_hom_alt"]) == float(ours[name]["n_hom_alt"])
+    head, pair = (line.split("\t") for line in (folder / "relate.pairs.tsv").read_text().splitlines())
+    found = dict(zip(head, pair, strict=True))
+    [key] = [name for name in rows if "*" in name]
+    assert float(rows[key]["relatedness"]) == pytest.approx(float(found["relatedness"]))
+    assert float(found["relatedness"]) == pytest.approx(1.0, abs=0.02)
 
 
 def test_our_own_content(shown: Shown) -> None:

@@ -154,14 +154,18 @@ class Examined:
 
     def deciding(self, positions: NDArray[np.int64], ploidy: int) -> Iterator[tuple[Pass, NDArray[np.int64]]]:
         """The passes that decide some positions, each with the indices of those that it decides."""
-        if not self.again:
+        if ploidy == 1 or not self.again:
             yield self.first, np.arange(len(positions))
             return
-        passes = [self.pass_at(position, ploidy) for position in positions.tolist()]
-        for each in (self.first, *self.again):
-            mine = np.flatnonzero([other is each for other in passes])
-            if len(mine):
-                yield each, mine
+        kept = np.array([site.call.position for site in self.suspects if site.foreign], dtype=np.int64)
+        left = ~np.isin(positions, kept)
+        for each in self.again:
+            mine = left & (each.reads.tile.start <= positions) & (positions < each.reads.tile.stop)
+            left &= ~mine
+            if mine.any():
+                yield each, np.flatnonzero(mine)
+        if (left | np.isin(positions, kept)).any():
+            yield self.first, np.flatnonzero(left | np.isin(positions, kept))
 
 
 @dataclass
@@ -522,7 +526,7 @@ def run_sample(
         counts["passed"] += records.passed
 
     held = HeldRecords(write, folder.folder)
-    blocks = open_gvcf(run, name, folder, device)
+    blocks = open_gvcf(run, name, folder, parquet, device)
     try:
         pieces = process_all(batches, run.process, run.accumulator, accumulators, opened.workers, opened.pool)
         for piece in pieces:
@@ -563,12 +567,14 @@ def run_sample(
     return CallResult(name, files["vcf"], files, device, counts, verdict)
 
 
-def open_gvcf(run: Run, name: str, folder: OutputFolder, device: str) -> GvcfOutput | None:
-    """Where the gVCF goes, if there is to be one."""
+def open_gvcf(run: Run, name: str, folder: OutputFolder, parquet: bool, device: str) -> GvcfOutput | None:
+    """Where the gVCF goes, if there is to be one; its records as a table, too, with ``parquet``."""
     if run.gvcf is None:
         return None
     path, header = folder.path(f"{name}.g.vcf.gz"), run.source.header
-    writer = GvcfWriter(path, header, name, provenance(run, device), run.settings.filtering, run.gvcf)
+    columns, settings = folder.path(f"{name}.gvcf.parquet"), run.settings.tables
+    table = (lambda text: TableWriter(columns, text, name, "gvcf", settings)) if parquet else None
+    writer = GvcfWriter(path, header, name, provenance(run, device), run.settings.filtering, run.gvcf, table)
     return GvcfOutput(writer, territory(run), run.gvcf, run.reference, folder.folder)
 
 

@@ -17,7 +17,7 @@ import pytest
 import gpucall
 from gpucall import engine
 from gpucall.backend import CpuBackend
-from gpucall.config import Batching, Settings, Tables
+from gpucall.config import Batching, Gvcf, Settings, Tables
 from gpucall.io import tables
 from gpucall.io.tables import TableWriter, header_keys, vcf_header, vcf_lines
 
@@ -170,6 +170,28 @@ def test_a_run_both_ways(result: dict[str, Path]) -> None:
 def test_real_reads_both_ways(tmp_path: Path, shared_data: Path, name: str) -> None:
     reference = shared_data / "real" / f"{name.split('.')[2]}.chr20.windows.fa.gz"
     check_both_ways(run(tmp_path, shared_data / "real" / name, reference))
+
+
+@pytest.mark.parametrize("settings", [Gvcf(), Gvcf(non_ref="<*>", lengths=True)], ids=["bands", "lengths"])
+def test_a_gvcf_both_ways(tmp_path: Path, tricky: tricky_sample.Files, settings: Gvcf) -> None:
+    files = run(tmp_path, *tricky.paths, gvcf=settings)
+    check_both_ways({"vcf": files["gvcf"], "variants_parquet": files["gvcf_parquet"]})
+    rows = pq.read_table(files["gvcf_parquet"]).to_pylist()
+    blocks = [row for row in rows if row["alt"] == [settings.non_ref]]
+    assert len(blocks) > 100
+    assert all(row["end"] == row["info_END"] >= row["position"] for row in blocks)
+    at = {"chr1": 1, "chr2": 1}
+    for row in blocks:
+        at[row["contig"]] = max(at[row["contig"]], row["end"])
+    assert at == tricky_sample.CONTIGS
+    assert pq.read_metadata(files["gvcf_parquet"]).metadata[b"gpucall.content"] == b"gvcf"
+
+
+def test_a_gvcf_however_the_stream_is_cut(tmp_path: Path, tricky: tricky_sample.Files) -> None:
+    one = run(tmp_path / "one", *tricky.paths, gvcf=Gvcf())
+    settings = Settings(batching=Batching(batch_bytes=150_000, tile_span=997))
+    cut = run(tmp_path / "cut", *tricky.paths, gvcf=Gvcf(), threads=2, settings=settings)
+    assert cut["gvcf_parquet"].read_bytes() == one["gvcf_parquet"].read_bytes()
 
 
 def test_no_calls_are_an_empty_table(tmp_path: Path, tricky: tricky_sample.Files) -> None:

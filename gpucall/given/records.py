@@ -140,7 +140,9 @@ class Record:
 
 def is_same(call: Call, written: Record) -> bool:
     """True for a discovered call of the very alleles that are given; ``*`` is none of them."""
-    return call.ref == written.ref and sorted(set(call.alts) - {STAR}) == sorted(written.alts)
+    if call.ref != written.ref:
+        return False
+    return call.alts == tuple(written.alts) or sorted(set(call.alts) - {STAR}) == sorted(written.alts)
 
 
 def in_writing(call: Call, written: Record) -> Call:

@@ -141,15 +141,14 @@ def sort_out(
     for row in rows[called | ~simple].tolist():
         written = Record(sites, row)
         same = [call for call in known.get(written.position, ()) if is_same(call, written)]
-        reason = why_not(view.reads, written, settings.given)
         if same:
             answers.append(Answer(row, in_writing(same[0], written), absorbed=same[:1]))
-        elif reason:
+        elif reason := why_not(view.reads, written, settings.given):
             answers.append(no_call(contig, sites, row, ploidy, reason))
         elif not written.is_simple or any(call.is_snv and call.edge < 0 for call in known.get(written.position, ())):
             by_haplotype.append(row)
-    done = {answer.row for answer in answers} | set(by_haplotype)
-    return np.array([row for row in rows.tolist() if row not in done], dtype=np.int64), by_haplotype, answers
+    done = np.array([*(answer.row for answer in answers), *by_haplotype], dtype=np.int64)
+    return np.setdiff1d(rows, done, assume_unique=True), by_haplotype, answers
 
 
 def open_sites(path: Path, reference: Reference, source: RecordSource, regions: Intervals | None) -> GivenSites:

@@ -67,7 +67,13 @@ class Line(NamedTuple):
     name: str
     ref: str
     alts: str
-    place: str
+    source: str
+    number: int
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a person."""
+        return f"{self.source} {self.number}"
 
 
 @dataclass
@@ -96,27 +102,28 @@ def read_alleles(path: str | Path, reference: ReferenceBases) -> dict[str, Sites
         REF is not what the reference has there.
     """
     found: dict[str, _Columns] = {}
-    last: tuple[str, int] = ("", 0)
+    contig, position, length = "", 0, 0
     columns = _Columns()
     for line in _lines(Path(path)):
-        if line.contig != last[0]:
+        if line.contig != contig:
             if line.contig in found:
                 raise InputError(f"{line.place}: not sorted: {line.contig} was left before; run 'bcftools sort' first")
             _check_contig(line, reference)
             columns = found.setdefault(line.contig, _Columns())
-        elif line.position < last[1]:
+            length = reference.contigs[line.contig]
+        elif line.position < position:
             raise InputError(
-                f"{line.place}: not sorted: {line.contig}:{line.position} comes after position {last[1]};"
+                f"{line.place}: not sorted: {line.contig}:{line.position} comes after position {position};"
                 " run 'bcftools sort' first"
             )
-        last = line.contig, line.position
+        contig, position = line.contig, line.position
         columns.position.append(line.position)
         columns.text.append(f"{line.name}\t{line.ref}\t{line.alts}")
-        columns.codes.append(_codes(line, reference.contigs[line.contig]))
+        columns.codes.append(_codes(line, length))
         columns.lengths.append(len(line.ref))
-    sites = {contig: each.sites() for contig, each in found.items()}
-    for contig, each in sites.items():
-        _check_reference(path, contig, each, reference)
+    sites = {name: each.sites() for name, each in found.items()}
+    for name, each in sites.items():
+        _check_reference(path, name, each, reference)
     return sites
 
 
@@ -226,9 +233,9 @@ def _vcf_lines(path: Path) -> Iterator[Line]:
 
 
 def _parse(path: Path, lines: Iterable[str]) -> Iterator[Line]:
-    named = False
+    named, source = False, f"{path} line"
     for number, line in enumerate(lines, start=1):
-        if line.startswith("#"):
+        if line[0] == "#":
             named |= line.startswith("#CHROM\tPOS\tID\tREF\tALT")
             continue
         if not named:
@@ -237,7 +244,7 @@ def _parse(path: Path, lines: Iterable[str]) -> Iterator[Line]:
         if len(fields) < 5 or not fields[1].isdecimal():
             raise InputError(f"{path} line {number}: expected CHROM, POS, ID, REF, ALT, separated by tabs")
         contig, position, name, ref, alts = fields[:5]
-        yield Line(contig, int(position), name, ref, alts, f"{path} line {number}")
+        yield Line(contig, int(position), name, ref, alts, source, number)
     if not named:
         raise InputError(f"{path}: it ends inside its header; fetch or make it again")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from ..config import Filtering, Gvcf
 from ..gvcf import Records
 from ..kernels import blocks as kernel
 from .alignments import Header
+from .tables import TableWriter
 from .vcf import VcfWriter, record
 
 BLOCK_FORMAT = "GT:DP:GQ:MIN_DP:PL"
@@ -53,7 +54,7 @@ LONGEST_NUMBERS = 8 * 20 + 16  # bytes of a line beside its fixed parts
 
 
 class GvcfWriter:
-    """Writes the records of a gVCF."""
+    """Writes the records of a gVCF, and as a table, too, where ``table`` makes one of a path and the header."""
 
     def __init__(
         self,
@@ -63,10 +64,12 @@ class GvcfWriter:
         provenance: Iterable[str],
         filtering: Filtering,
         settings: Gvcf,
+        table: Callable[[Callable[[Iterable[str]], str]], TableWriter] | None = None,
     ) -> None:
         self._settings = settings
         version = "VCFv4.5" if settings.lengths else "VCFv4.3"
-        self._out = VcfWriter(path, header, sample, [*provenance, *meta(settings)], filtering, version)
+        vcf = VcfWriter(path, header, sample, [*provenance, *meta(settings)], filtering, version)
+        self._out: list[VcfWriter | TableWriter] = [vcf] if table is None else [vcf, table(vcf.header)]
 
     def write(self, records: Records) -> None:
         """Append records, in order."""
@@ -75,15 +78,21 @@ class GvcfWriter:
         written = 0
         for before, call in zip(follow, records.calls, strict=True):
             stop = stops[before - 1] if before else 0
-            self._out.write_bytes(text[written:stop])
-            self._out.write(record(records.contig, call))
+            self._append(text[written:stop])
+            self._append(record(records.contig, call).encode())
             written = stop
-        self._out.write_bytes(text[written:])
+        self._append(text[written:])
+
+    def _append(self, lines: bytes) -> None:
+        for out in self._out:
+            out.write_bytes(lines)
 
     def abort(self) -> None:
         """Stop without an end-of-file block."""
-        self._out.abort()
+        for out in self._out:
+            out.abort()
 
     def close(self, lines: Iterable[str] = ()) -> Path:
         """Finish the file, with more whole ``##`` lines in its header, and index it; the index's path."""
-        return self._out.close(lines)
+        index, *_ = [out.close(lines) for out in self._out]
+        return index

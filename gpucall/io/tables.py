@@ -261,7 +261,7 @@ class TableWriter:
             "gpucall.bin_bits": str(settings.bin_bits),
         }
         self._schema = table_schema(self._keys, about)
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         self._bytes = 0
         self._rows: list[Any] = []  # tables of the bin that is open
         self._bin: tuple[str, int] | None = None
@@ -279,6 +279,10 @@ class TableWriter:
 
     def write(self, lines: str) -> None:
         """Append records, in order."""
+        self.write_bytes(lines.encode())
+
+    def write_bytes(self, lines: bytes) -> None:
+        """Append records that are already encoded, in order."""
         self._lines.append(lines)
         self._bytes += len(lines)
         if self._bytes >= TEXT_BYTES:
@@ -302,10 +306,10 @@ class TableWriter:
 
     def _take(self) -> None:
         """Turn the lines so far into columns, bin by bin."""
-        text, self._lines, self._bytes = "".join(self._lines), [], 0
+        text, self._lines, self._bytes = b"".join(self._lines), [], 0
         if not text:
             return
-        table = parse_lines(text.encode(), self._schema, self._keys)
+        table = parse_lines(text, self._schema, self._keys)
         contig = table.column("contig").combine_chunks().dictionary_encode()
         code, names = contig.indices.to_numpy(), contig.dictionary.to_pylist()
         number = table.column("position").to_numpy() - 1 >> self._settings.bin_bits

@@ -15,7 +15,9 @@ import pytest
 
 from gpucall import engine, genotype, pileup
 from gpucall.backend import CpuBackend
+from gpucall.bench import given as bench_given
 from gpucall.config import Batching, Genotyping, Settings
+from gpucall.errors import GpucallError
 from gpucall.given import bases as given_bases
 from gpucall.given.records import Record, View, in_writing, trimmed
 from gpucall.given.windows import allele_of
@@ -486,3 +488,43 @@ def test_the_header_says_what_the_reasons_mean(tmp_path: Path, tricky: tricky_sa
     assert any(line.startswith("##INFO=<ID=GIVEN,Number=0,Type=Flag") for line in header)
     assert any(line.startswith("##FILTER=<ID=TooLong") and "100 bp" in line for line in header)
     assert body(files["vcf"])
+
+
+def test_the_bench_sees_what_is_amiss(tmp_path: Path, tricky: tricky_sample.Files, discovered: list[Line]) -> None:
+    """``bench.given`` prints no time where a site is missing, or a genotype is another one than discovery's."""
+    snvs = [line for line in discovered if line[0] == "chr1" and len(line[3]) == len(line[4]) == 1][:4]
+    sites = write_sites(
+        tmp_path / "sites.vcf", [(line[0], int(line[1]), line[3], line[4]) for line in snvs], tricky_sample.CONTIGS
+    )
+    files = [
+        engine.call(*tricky.paths, tmp_path / name, device="cpu", threads=1, **more).files["vcf"]
+        for name, more in (("without", {}), ("with", {"alleles": sites}))
+    ]
+    counts = bench_given.check(sites, *files)
+    assert counts["asked"] == counts["came back"] == 4
+    with gzip.open(files[1], "rt") as text:
+        content = text.read()
+    at = f"\t{snvs[1][1]}\t"
+    rows = content.splitlines(keepends=True)
+    wrong = f"\t{snvs[1][9]}", "\t0/0:1,0:1:9:0,9,9"
+    damaged = {
+        "not those of": [row for row in rows if at not in row],
+        "without given sites": [row.replace(*wrong) if at in row else row for row in rows],
+        "was lost": [row for row in rows if "GIVEN" in row or row.startswith("#")],
+    }
+    for words, lines_ in damaged.items():
+        (tmp_path / "damaged.vcf").write_text("".join(lines_))
+        with pytest.raises(GpucallError, match=words):
+            bench_given.check(sites, files[0], tmp_path / "damaged.vcf")
+
+
+def test_the_bench_draws_sites_of_the_truth_and_others(tmp_path: Path, tricky: tricky_sample.Files) -> None:
+    bases = tricky_sample.reference()["chr1"]
+    truth = [("chr1", at, bases[at - 1], tricky_sample.other_base(bases[at - 1])) for at in range(500, 4000, 100)]
+    path = write_sites(tmp_path / "truth.vcf.gz", truth, tricky_sample.CONTIGS)
+    bench_given.draw_sites(path, tricky.reference, 100, 1, tmp_path / "sites.vcf")
+    with Reference(tricky.reference) as reference:
+        sites = read_alleles(tmp_path / "sites.vcf", reference)["chr1"]
+    assert len(sites.position) == 100
+    drawn = {(int(at) + 1, *text.split("\t")[1:]) for at, text in zip(sites.position, sites.text, strict=True)}
+    assert 20 <= len(drawn & {site[1:] for site in truth}) < 25

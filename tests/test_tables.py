@@ -140,6 +140,7 @@ def expected_row(record: pysam.VariantRecord, keys: list[tables.Key]) -> dict[st
     }
     for key in keys:
         value = (record.info if key.kind == "INFO" else sample).get(key.name, (key.type == "Flag" and False) or None)
+        value = record.stop if key.name == "END" and ";END=" in f";{str(record).split(chr(9))[7]}" else value
         value = list(value) if isinstance(value, tuple) else value
         row[key.column] = nearly(value) if key.type == "Float" else value
     return row

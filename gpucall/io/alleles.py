@@ -252,14 +252,13 @@ def _parse(path: Path, lines: Iterable[str]) -> Iterator[Line]:
 def _bcf_lines(path: Path) -> Iterator[Line]:
     import pysam
 
+    source = f"{path} record"
     before = pysam.set_verbosity(0)  # htslib would write to standard error
     try:
         with pysam.VariantFile(str(path)) as records:
             for number, record in enumerate(records, start=1):
                 alts = ",".join(record.alts or (".",))
-                yield Line(
-                    record.chrom, record.pos, record.id or ".", record.ref or "", alts, f"{path} record {number}"
-                )
+                yield Line(record.chrom, record.pos, record.id or ".", record.ref or "", alts, source, number)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
     finally:

@@ -70,6 +70,10 @@ class Assembly:
 
     reach: int = 320  # bp within which it must continue; no insertion from a clipped end is longer
     min_score: int = 6  # matches less four for each mismatch, one more for each doubling of the distance
+    joined_clip: int = 20  # bases of a clip that fits nowhere, for it to be joined with those from the other side
+    joined_reads: int = 2  # such clips at one position
+    joined_apart: int = 30  # bp between the positions at which reads from the left and from the right are clipped
+    overlap: int = 16  # bases that both sides must share, one of twelve of them different at most
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import cpu_loop, cuda, cuda_loop, shared
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import CIGAR_H, CIGAR_S, Records, u32
 from .scalar import base_at, is_match
 
@@ -23,6 +23,9 @@ INNER = 12  # aligned bases beside a clip that may belong to the other flank
 class Splits(NamedTuple):
     """Where clipped ends continue; rows 2i and 2i + 1 are the left and the right end of read i.
 
+    clip     int32  soft-clipped bases
+    edge     int64  boundary between the aligned and the clipped bases: the index of the reference base after it
+
     start    int64  reference base after the left flank, an index into the ``Reference`` stretch
     stop     int64  first reference base of the right flank; below ``start`` where a stretch is there twice
     query    int32  the read's first base between the flanks
@@ -30,6 +33,8 @@ class Splits(NamedTuple):
     score    int32  of the clipped bases where they fit; 0: they fit nowhere, or equally well in two places
     """
 
+    clip: Any
+    edge: Any
     start: Any
     stop: Any
     query: Any
@@ -147,6 +152,8 @@ def best_shift(records: Records, end: End, code: Any, floor: Any, reach: Any) ->
 def split_end(slot: Any, records: Records, end: End, code: Any, floor: Any, reach: Any, least: Any, out: Any) -> Any:
     """Fill row ``slot`` of ``out`` with where an end continues."""
     out.score[slot] = 0
+    out.clip[slot] = end.clip
+    out.edge[slot] = end.at if end.step > 0 else end.at + 1
     if end.clip < least:
         return
     score, shift, first = best_shift(records, end, code, floor, reach)
@@ -193,3 +200,34 @@ def splits_cuda(
     i = cuda.grid(1)
     if i < n:
         split_read(i, records, rows, origin, code, floor, reach, least, out)
+
+
+@shared
+def vote_end(i: Any, records: Records, slots: Any, rows: Any, cluster: Any, floor: Any, votes: Any) -> Any:
+    """Add the qualities of an end's clipped bases to the votes of its cluster.
+
+    ``slots`` int32[n]: rows of ``Splits``. ``votes`` int32[clusters, most bases, 4]: sums of qualities by clipped base,
+    from the alignment outwards, and by A, C, G, T.
+    """
+    slot = slots[i]
+    row = rows[slot >> 1]
+    end = right_end(records, row, 0) if slot & 1 else left_end(records, row, 0)
+    for k in range(min(end.clip, votes.shape[1])):
+        query = end.query + end.step * k
+        base = base_at(records.raw, records.seq[row], query)
+        quality = np.int64(records.raw[records.qual[row] + query])
+        if base < 4 and quality >= floor:
+            atomic_add(votes, (cluster[i], k, base), quality)
+
+
+@cpu_loop
+def votes_cpu(n: int, records: Records, slots: Any, rows: Any, cluster: Any, floor: int, votes: Any) -> None:
+    for i in range(n):
+        vote_end(i, records, slots, rows, cluster, floor, votes)
+
+
+@cuda_loop
+def votes_cuda(n: int, records: Records, slots: Any, rows: Any, cluster: Any, floor: int, votes: Any) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        vote_end(i, records, slots, rows, cluster, floor, votes)

@@ -58,6 +58,27 @@ def split(read: Read, is_right: bool, reference: str, origin: int, floor: int, r
     )
 
 
+def clip(read: Read, is_right: bool) -> tuple[int, int, int]:
+    """(soft-clipped bases of an end, reference position after the boundary to them, first clipped query index)."""
+    kinds = [place for place in places(read) if place[0] != "H"]
+    outer = kinds[-1] if is_right else kinds[0]
+    length = outer[1] if outer[0] == "S" else 0
+    return length, end(read) if is_right else read.pos, len(read.seq) - length if is_right else length - 1
+
+
+def votes(ends: list[tuple[Read, bool]], floor: int, longest: int) -> list[list[int]]:
+    """Sums of qualities of A, C, G and T by clipped base, from the alignment outwards."""
+    sums = [[0] * 4 for _ in range(longest)]
+    for read, is_right in ends:
+        length, _, first = clip(read, is_right)
+        for k in range(min(length, longest)):
+            query = first + k if is_right else first - k
+            quality, base = qualities(read)[query], read.seq[query]
+            if base in "ACGT" and quality >= floor:
+                sums[k]["ACGT".index(base)] += quality
+    return sums
+
+
 def extension(fit: Fit, shift: int, first: int, stop: int) -> tuple[int, int]:
     """Of all ends [k, stop) the best score and its k; a longer end is not looked at below a drop in score."""
     best, total, where = 0, 0, stop

@@ -60,6 +60,8 @@ def draw_reads(events: Sequence[Event], depth: int, seed: int = 5) -> list[Read]
         haplotype = Haplotype(BASES, changes)
         for k in range(len(BASES) * depth // (2 * LENGTH)):
             start = chance.randrange(len(haplotype.bases) - LENGTH)
+            if sum(place is not None for place in haplotype.places[start : start + LENGTH]) < 30:
+                continue  # too little for an aligner
             position, cigar = clipped(haplotype, start)
             bases = haplotype.bases[start : start + LENGTH]
             drawn.append(Read(f"h{number}.{k}", position, cigar, bases, flag=16 * (k % 2), qual=35))
@@ -95,6 +97,15 @@ def test_indels_that_no_cigar_shows_are_called(tmp_path: Path, depth: int) -> No
     assert spelled(calls) == Haplotype(BASES, EVENTS).bases
 
 
+@pytest.mark.parametrize("repeated", [0, 7])
+def test_an_insertion_that_no_read_reaches_across_is_joined(tmp_path: Path, repeated: int) -> None:
+    """From the clips on both sides; with the bases before it once more at its end, as transposons leave them."""
+    events = [Event(6_000, 0, random_sequence(105, 79) + BASES[6_000 - repeated : 6_000])]
+    calls = call(tmp_path / "a", draw_reads(events, 40))
+    assert [genotype for *_, genotype in calls] == ["0/1"]
+    assert spelled(calls) == Haplotype(BASES, events).bases
+
+
 def test_a_snv_beside_them_is_on_the_same_haplotype(tmp_path: Path) -> None:
     """No read covers the SNV and all of the deletion; those that do one and show the other link them."""
     events = [Event(6_000, 55, ""), Event(6_065, 1, "ACGT"[("ACGT".index(BASES[6_065]) + 1) % 4])]
@@ -120,6 +131,42 @@ def test_insertions_longer_than_the_limit_are_left_out(tmp_path: Path) -> None:
     short = Settings(assembly=Assembly(reach=40))
     calls = call(tmp_path / "a", draw_reads([EVENTS[2]], 30), short)
     assert all(len(alts) <= 41 for _, _, alts, _ in calls)
+
+
+# -- joining ----
+
+HEAD, MIDDLE, TAIL = (random_sequence(40, seed).encode() for seed in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "expected"),
+    [
+        (HEAD + MIDDLE, MIDDLE + TAIL, HEAD + MIDDLE + TAIL),
+        (HEAD + MIDDLE[:16], MIDDLE + TAIL, HEAD + MIDDLE + TAIL),
+        (HEAD + MIDDLE[:15], MIDDLE + TAIL, b""),  # they share too little
+        (MIDDLE + TAIL, HEAD + MIDDLE, MIDDLE),  # both reach into the other flank
+        (HEAD + MIDDLE + TAIL, MIDDLE + TAIL, HEAD + MIDDLE + TAIL),
+        (MIDDLE, HEAD, b""),
+        (b"", MIDDLE, b""),
+    ],
+)
+def test_joined(head: bytes, tail: bytes, expected: bytes) -> None:
+    assert assembly.joined(head, tail, 16) == expected
+
+
+def test_joined_with_an_error() -> None:
+    wrong = bytearray(MIDDLE)
+    wrong[5] = ord("A") if wrong[5] != ord("A") else ord("C")
+    assert assembly.joined(HEAD + MIDDLE, bytes(wrong) + TAIL, 16) == HEAD + MIDDLE + TAIL
+
+
+def test_clusters_are_paired_with_the_largest_near_by() -> None:
+    at = [(100, 0), (100, 1), (104, 0), (135, 1), (150, 0), (500, 1)]
+    edges = np.array([2 * position + right for position, right in at])
+    sizes = np.array([5, 3, 5, 2, 2, 9])
+    assert assembly.pair_clusters(edges, sizes, 30) == [(1, 0), (3, 4)]
+    assert assembly.pair_clusters(edges, sizes, 31) == [(1, 0), (3, 2)]
+    assert assembly.pair_clusters(edges[:0], sizes[:0], 30) == []
 
 
 # -- changes ----

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -66,16 +67,24 @@ def draw_reads(seed: int, bases: str, number: int) -> list[Read]:
     return drawn + ordinary + near_ends
 
 
-def run_splits(reads: Sequence[Read], stretch: str, backend: Backend) -> list[Split | None]:
+class Found(NamedTuple):
+    """A row of ``Splits``; the boundary as a position of the contig."""
+
+    clip: int
+    edge: int
+    split: Split | None
+
+
+def run_splits(reads: Sequence[Read], stretch: str, backend: Backend) -> list[Found]:
     """Left and right end of each read."""
-    kinds = (np.int64, np.int64, np.int32, np.int32, np.int32)
+    kinds = (np.int32, np.int64, np.int64, np.int64, np.int32, np.int32, np.int32)
     out = Splits(*(backend.upload(np.full(2 * len(reads), 77, dtype=kind)) for kind in kinds))
     code = backend.upload(pack_reference(np.frombuffer(stretch.encode(), dtype=np.uint8)).code)
     rows = backend.upload(np.arange(len(reads), dtype=np.int32))
     settings = (ORIGIN, code, FLOOR, REACH, LEAST)
     backend.launch("assembly.splits", len(reads), columns(reads, CONTIGS, backend), rows, *settings, out)
     found = zip(*(column.tolist() for column in backend.download(out)), strict=True)
-    return [Split(*each) if each[-1] else None for each in found]
+    return [Found(each[0], each[1] + ORIGIN, Split(*each[2:]) if each[-1] else None) for each in found]
 
 
 @on_devices
@@ -85,12 +94,34 @@ def test_splits_equal_naive(device: str, seed: int) -> None:
     reads = draw_reads(seed, bases, 60)
     stretch = bases[ORIGIN:3900]
     expected = [
-        naive_assembly.split(read, is_right, stretch, ORIGIN, FLOOR, REACH, LEAST)
+        Found(
+            *naive_assembly.clip(read, is_right)[:2],
+            naive_assembly.split(read, is_right, stretch, ORIGIN, FLOOR, REACH, LEAST),
+        )
         for read in reads
         for is_right in (False, True)
     ]
     assert run_splits(reads, stretch, open_device(device)) == expected
-    placed = [each for each in expected if each is not None]
+    placed = [each.split for each in expected if each.split is not None]
     assert len(placed) > 15
     assert {each.start < each.stop for each in placed} == {True, False}
     assert any(each.between > 0 for each in placed)
+
+
+@on_devices
+@pytest.mark.parametrize("seed", range(2))
+def test_votes_equal_naive(device: str, seed: int) -> None:
+    chance = random.Random(seed)
+    bases = draw_reference(seed)
+    reads = draw_reads(seed, bases, 40)
+    slots = [slot for slot in range(2 * len(reads)) if naive_assembly.clip(reads[slot // 2], slot % 2 == 1)[0]]
+    cluster = [chance.randrange(5) for _ in slots]
+    backend = open_device(device)
+    votes = backend.xp.zeros((5, 30, 4), dtype=np.int32)
+    host = (slots, range(len(reads)), cluster)
+    ends = (backend.upload(np.array(column, dtype=np.int32)) for column in host)
+    backend.launch("assembly.votes", len(slots), columns(reads, CONTIGS, backend), *ends, FLOOR, votes)
+    for k, sums in enumerate(backend.download(votes).tolist()):
+        mine = [(reads[slot // 2], slot % 2 == 1) for slot, own in zip(slots, cluster, strict=True) if own == k]
+        assert sums == naive_assembly.votes(mine, FLOOR, 30)
+    assert len(slots) > 30

@@ -15,7 +15,7 @@ from gpucall.candidates import smallest_unit
 from .accuracy import Comparison, Counts, count_records
 from .variants import Edit, Variant
 
-LENGTHS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 25), (26, 50))  # bases gained or lost, both ends included
+LENGTHS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 25), (26, 50), (51, 100))  # bases gained or lost, both ends included
 RUNS = ((4, 7), (8, 11), (12, 15), (16, None))  # bases of a homopolymer in the reference
 FEWEST_BASES = {1: 4, 2: 6}  # of the reference, by the unit's length; longer units need two copies and 6 bases
 NONE, DINUCLEOTIDE, LONGER_UNITS, OTHER_LENGTH = "none", "dinucleotide", "unit of 3 or more", "longer"

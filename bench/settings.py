@@ -41,6 +41,8 @@ class Settings:
     duplicates: float = _option(0.04, "share of fragments that were sequenced twice; the copy is marked")
     snv_rate: float = _option(1e-3, "heterozygous SNVs per base; homozygous ones come on top")
     indel_rate: float = _option(1.25e-4, "heterozygous indels per base; homozygous ones come on top")
+    long_share: float = _option(0.0, "share of indels outside of repeats that are long, each length as frequent")
+    longest_indel: int = _option(200, "bases gained or lost by the longest of these; 20 by the shortest")
     errors: bool = _option(True, "wrong bases at the rate of their qualities, and foreign ends")
     stutter: bool = _option(True, "reads that gain or lose units of tandem repeats")
     foreign_ends: float = _option(0.004, "share of reads that end in foreign sequence, which is clipped")
@@ -108,6 +110,8 @@ _RANGES = (
     ("duplicates", 0, 1),
     ("snv_rate", 0, 0.1),
     ("indel_rate", 0, 0.1),
+    ("long_share", 0, 1),
+    ("longest_indel", 20, 1_000),
     ("foreign_ends", 0, 1),
     ("low_mapq", 0, 1),
     ("unmapped_mates", 0, 1),

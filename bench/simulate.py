@@ -115,7 +115,7 @@ def draw_sample(settings: Settings, pool: Executor) -> Sample:
     genome = generate_genome(settings.seed, settings.contig_lengths(), settings.gap, pool)
     if settings.karyotype:
         genome = karyotype.name_contigs(genome)
-    rates = Rates(settings.snv_rate, settings.indel_rate)
+    rates = Rates(settings.snv_rate, settings.indel_rate, settings.long_share, settings.longest_indel)
     numbers = range(len(genome))
     sites = list(pool.map(lambda number: draw_sites(settings.seed, number, genome[number], rates), numbers))
     if settings.karyotype:

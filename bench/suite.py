@@ -75,16 +75,15 @@ SAMPLES = {
     "NA12878.bam": Sample("real/NA12878.52x.hg19.bam", HG19),
     "NA12878.cram": Sample("real/NA12878.52x.hg19.cram", HG19),
     "indels": Sample("OUT/simulation/reads.bam", "OUT/simulation/reference.fa"),
+    "long": Sample("OUT/long/reads.bam", "OUT/long/reference.fa"),
     "trio.HG001": Sample("real/trio.HG001.b37.bam", B37),
     "trio.NA12891": Sample("real/trio.NA12891.b37.bam", B37),
     "trio.NA12892": Sample("real/trio.NA12892.b37.bam", B37),
 }
-SIMULATION: dict[str, Any] = {
-    "length": 2_000_000,
-    "indel_rate": 1e-3,
-    "depth": 30.0,
-    "seed": 7,
-}  # of ``indels``: many, of all lengths
+SIMULATIONS: dict[str, dict[str, Any]] = {  # many indels, of all lengths, and of lengths at which reads are clipped
+    "indels": {"length": 2_000_000, "indel_rate": 1e-3, "depth": 30.0, "seed": 7},
+    "long": {"length": 1_000_000, "indel_rate": 1e-3, "long_share": 0.9, "depth": 30.0, "seed": 8},
+}
 TRIO = ("trio.HG001", "trio.NA12891", "trio.NA12892")  # child, father, mother
 TRIO_REGION = "20:10000001-10010000"
 
@@ -104,6 +103,7 @@ FIGURES = (
     _simulated("base30 all", "base30", "all"),
     _simulated("base30 collapsed duplications", "base30", "collapsed_duplications"),
     Figure("indels", "indels", "OUT/simulation/truth.vcf.gz", "OUT/simulation/confident.bed", classes=True),
+    Figure("long indels", "long", "OUT/long/truth.vcf.gz", "OUT/long/confident.bed", classes=True),
     _real("HG002.31x", "HG002.truth.b37", "20:10000001-10100000"),
     _real("HG002.96x", "HG002.truth.b37", "20:20525032-20604921"),
     _real("HG002.92x", "HG002.truth.b37", "20:38386265-38409801"),
@@ -146,8 +146,8 @@ def run(data: Path, out: Path, only: Sequence[str] = ()) -> Results:
 def _call(folders: Folders, name: str) -> Path:
     sample = SAMPLES[name]
     print(f"calling {sample.reads}", file=sys.stderr, flush=True)
-    if name == "indels":
-        simulate(folders.out / "simulation", **SIMULATION)
+    if name in SIMULATIONS:
+        simulate(folders.path(sample.reads).parent, **SIMULATIONS[name])
     return call(folders.path(sample.reads), folders.path(sample.reference), folders.out / name).vcf
 
 
@@ -201,15 +201,16 @@ def _made(samples: str, steps: Sequence[str] = ()) -> dict[str, Any]:
 def _steps(figure: Figure, vcf: Path) -> list[str]:
     """What makes a figure by hand, in the data folder, with results below OUT."""
     sample = SAMPLES[figure.sample]
-    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in SIMULATION.items())
+    simulation = SIMULATIONS.get(figure.sample, {})
+    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in simulation.items())
     score = f"python -m bench.accuracy --truth {figure.truth} --calls OUT/{vcf} --reference {sample.reference}"
     region = f" --region {figure.region}" if figure.region else ""
     steps = [
-        f"python -m bench.simulate --out OUT/simulation {options}",
+        f"python -m bench.simulate --out {Path(sample.reads).parent} {options}",
         f"gpucall call --reference {sample.reference} --out OUT/{vcf.parent} {sample.reads}",
         f"{score} --bed {figure.bed}{region}",
     ]
-    return steps if figure.sample == "indels" else steps[1:]
+    return steps if simulation else steps[1:]
 
 
 def _line(name: str, entry: dict[str, Any]) -> str:

@@ -27,7 +27,8 @@ NEIGHBOUR_CHANCE = 0.08  # that a site has a companion within NEIGHBOUR_REACH ba
 NEIGHBOUR_REACH = 15
 MULTIALLELIC_SNV = 0.003
 MULTIALLELIC_REPEAT = 0.08
-LONGEST_INDEL = 50  # bases
+LONGEST_INDEL = 50  # bases; of those that are not drawn as long ones
+LONG_INDEL = 20  # bases; the shortest of these
 MOST_UNITS = 8  # gained or lost by a repeat
 REPEAT_LEAST = (5, 8, 12, 16, 20, 24)  # bases of a tract of unit 1, 2, ... that may change its length
 TRANSITION = {"A": "G", "G": "A", "C": "T", "T": "C"}
@@ -53,17 +54,22 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True)
 class Rates:
-    """Heterozygous sites per base, SNVs and indels; the homozygous ones come on top, one per ``HET_PER_HOM``."""
+    """Heterozygous sites per base, SNVs and indels; the homozygous ones come on top, one per ``HET_PER_HOM``.
+
+    long_share  share of the indels outside of repeats with LONG_INDEL to ``longest`` bases
+    """
 
     snv: float = 1e-3
     indel: float = 1.25e-4
+    long_share: float = 0.0
+    longest: int = 200
 
 
 def draw_sites(seed: int, number: int, contig: Contig, rates: Rates) -> list[Site]:
     """Sites of contig `number` in order, none on N, no two sharing a reference base."""
-    drawer = _Drawer(f"truth {seed} {number}", contig)
+    drawer = _Drawer(f"truth {seed} {number}", contig, rates)
     kept: list[Site] = []
-    for site in sorted(drawer.candidates(rates, find_tracts(contig.codes, REPEAT_LEAST))):
+    for site in sorted(drawer.candidates(find_tracts(contig.codes, REPEAT_LEAST))):
         if not kept or site.at >= kept[-1].end:
             kept.append(site)
     return kept
@@ -72,12 +78,14 @@ def draw_sites(seed: int, number: int, contig: Contig, rates: Rates) -> list[Sit
 class _Drawer:
     """Draws candidate sites of one contig; a maker returns None where its site would touch N or the contig's end."""
 
-    def __init__(self, seed: str, contig: Contig) -> None:
+    def __init__(self, seed: str, contig: Contig, rates: Rates) -> None:
         self.random = Random(seed)
+        self.rates = rates
         self.bases = ASCII[contig.codes].tobytes().decode()
 
-    def candidates(self, rates: Rates, tracts: Tracts) -> Iterator[Site]:
+    def candidates(self, tracts: Tracts) -> Iterator[Site]:
         """Sites in no order, which may overlap."""
+        rates = self.rates
         expected = len(self.bases) * (1 + 1 / HET_PER_HOM)
         for _ in range(self.poisson(expected * rates.snv)):
             yield from self.with_neighbour(self.snv(self.position()))
@@ -160,7 +168,9 @@ class _Drawer:
         return (first, second) if two else (first,)
 
     def indel_size(self) -> int:
-        """Bases: mostly one or two; three in ten come from a long tail."""
+        """Bases: mostly one or two; three in ten come from a long tail. Long ones: each length as frequent."""
+        if self.rates.long_share and self.random.random() < self.rates.long_share:
+            return self.random.randint(LONG_INDEL, self.rates.longest)
         return min(self.geometric(0.09 if self.random.random() < 0.3 else 0.55), LONGEST_INDEL)
 
     def genotype(self) -> tuple[int, int]:

@@ -36,7 +36,8 @@ def variant(ref: str, alt: str, position: int) -> Variant:
         ("TTG", "CA", 29, "1", "none"),  # bases come and go: no length of a repeat
         ("G", "G" + "AT" * 8, 31, "16-25", "none"),
         ("G", "G" + "ATCCG" * 9, 31, "26-50", "none"),
-        ("G", "G" + "ATCCG" * 11, 31, "longer", "none"),
+        ("G", "G" + "ATCCG" * 11, 31, "51-100", "none"),
+        ("G", "G" + "ATCCG" * 21, 31, "longer", "none"),
     ],
 )
 def test_classes(ref: str, alt: str, position: int, length: str, repeat: str) -> None:

@@ -152,6 +152,18 @@ def test_truth_has_the_proportions_of_people():
     assert 0.05 < near / len(drawn) < 0.2
 
 
+def test_long_indels() -> None:
+    """A share of the indels outside of repeats; without it none is longer than 50 bases."""
+    genome = random_genome(4, 400_000)
+    lengths = {}
+    for share in (0.0, 0.9):
+        sites = draw_sites(4, 0, genome, Rates(1e-3, 1e-3, share, 150))
+        lengths[share] = [abs(len(alt) - len(site.alleles[0])) for site in sites for alt in site.alleles[1:]]
+    assert max(lengths[0.0]) <= 50
+    assert 140 < max(lengths[0.9]) <= 150
+    assert sum(length >= 20 for length in lengths[0.9]) > 5 * sum(length >= 20 for length in lengths[0.0])
+
+
 def test_confident_regions_leave_out_gaps_and_edges(tmp_path):
     made = simulate(tmp_path, length=200_000, depth=0, threads=1)
     text = sequences(made.reference)["chr1"]

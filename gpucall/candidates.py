@@ -59,7 +59,7 @@ class Found:
     """What a tile's evidence suggests.
 
     snv_positions  0-based positions, outside of windows, whose bases alone decide
-    windows        groups of alleles, at least one of them an indel, that need haplotypes
+    windows        groups of alleles, at least one of them an indel or beside a long repeat, that need haplotypes
     """
 
     snv_positions: NDArray[np.int64]
@@ -77,8 +77,9 @@ def find(
     alone: list[int] = []
     windows = []
     spans = [(allele, allele.stop + right_shift(reads, allele)) for allele in sorted(snvs + indels)]
+    shifted = beside_repeats(reads, snvs, settings)
     for group in cluster(spans, settings):
-        if all(allele.is_snv for allele in group):
+        if all(allele.is_snv and allele.position not in shifted for allele in group):
             alone.extend({allele.position for allele in group})
         else:
             window = make_window(reads, group, settings, priors)
@@ -86,6 +87,20 @@ def find(
                 windows.append(window)
     positions = np.array(sorted(alone), dtype=np.int64)
     return Found(positions[(positions >= first) & (positions < last)], windows)
+
+
+def beside_repeats(reads: TileReads, snvs: list[Allele], settings: Candidates) -> set[int]:
+    """Positions of the SNVs beside a repeat so long that reads gain or lose units there, and show it shifted."""
+    size = settings.repeat_side
+    positions = np.array([allele.position for allele in snvs], dtype=np.int64)
+    nothing = np.arange(size, dtype=np.uint8)  # no repeat
+    padded = np.concatenate([nothing, reads.bases, nothing])
+    at = (positions - reads.origin + size)[:, None] + np.arange(1, size + 1)
+    found = np.zeros(len(positions), dtype=bool)
+    for side in (padded[at], padded[at - size - 1]):
+        for unit in (1, 2):
+            found |= (side[:, unit:] == side[:, :-unit]).all(axis=1)
+    return set(positions[found].tolist())
 
 
 class Criterion(NamedTuple):

@@ -53,6 +53,7 @@ class Candidates:
     min_quality_sum: int = 30  # phred, over the reads with the base
     min_snv_permille: int = 80  # of the depth
     min_indel_permille: int = 80  # of the depth
+    repeat_side: int = 16  # bp on one side of a SNV that are a repeat of one or two bases: it needs a window
     join: int = 25  # bp between neighbours in one window
     longest_chain: int = 400  # bp; longer chains are cut
     chain_bin: int = 256  # bp, aligned; where they are cut

@@ -222,10 +222,12 @@ def _settle_end(seq: Any, place: Any, reference: Any, step: Any) -> Any:
 
 @shared
 def _clip(seq: Any, place: Any, reference: Any) -> Any:
-    """Clip either end where that scores more; scores count from the middle of the longest stretch without a gap."""
+    """Clip either end where that scores more; scores count from the middle of the longest exact match, the seed."""
     best = middle = run = 0
     for i in range(len(seq)):
-        run = run + 1 if i > 0 and place[i] >= 0 and place[i] == place[i - 1] + 1 else 0
+        matches = place[i] >= 0 and seq[i] == reference[place[i]]
+        follows = i > 0 and place[i] == place[i - 1] + 1
+        run = run * follows + 1 if matches else 0
         if run > best:
             best, middle = run, i - run // 2
     _clip_end(seq, place, reference, middle, 1)

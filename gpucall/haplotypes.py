@@ -89,8 +89,13 @@ def score_windows(
     carried = indels_carried(reads, windows, members, events) | snvs_carried(reads, windows, members)
     covered = alleles_covered(reads, windows, members) | carried
     each = zip(windows, members.split(carried), members.split(covered), strict=True)
-    choose = choose or choose_haplotypes
-    masks = [choose(window, shown, covers, settings) for window, shown, covers in each]
+    if choose is None:
+        masks = [
+            distinct(reads, window, choose_haplotypes(window, shown, covers, settings))[: settings.most_haplotypes]
+            for window, shown, covers in each
+        ]
+    else:
+        masks = [choose(window, shown, covers, settings) for window, shown, covers in each]
     return run_pairhmm(reads, windows, masks, members, gaps, settings)
 
 
@@ -197,7 +202,7 @@ def choose_haplotypes(
     window: Window, shown: NDArray[np.int64], covered: NDArray[np.int64], settings: Haplotyping
 ) -> list[int]:
     """The reference, then what reads show together, then single alleles, then what follows from reads that cover some
-    of the alleles; best supported first, capped.
+    of the alleles; best supported first.
 
     ``shown`` and ``covered`` are bit masks of the alleles, one a read.
     """
@@ -209,7 +214,28 @@ def choose_haplotypes(
     for mask in [*ranked, *(1 << bit for bit in singles), *linked(window, shown, covered, settings)]:
         if mask not in masks and compatible(mask, window.alleles):
             masks.append(mask)
-    return masks[: settings.most_haplotypes]
+    return masks
+
+
+def distinct(reads: TileReads, window: Window, masks: list[int]) -> list[int]:
+    """The masks without those that spell the same bases as another one.
+
+    Of two that do, the one stays in which fewer alleles delete some bases and insert others: such an allele may be
+    two variants that a read shows as one.
+    """
+    mixed = [min(allele.deleted, len(allele.inserted)) > 0 and not allele.is_snv for allele in window.alleles]
+    if len(masks) <= len(window.alleles) + 1 and sum(not allele.is_snv for allele in window.alleles) < 2:
+        return masks
+
+    def rank(mask: int) -> int:
+        return sum(mask >> bit & 1 for bit, is_mixed in enumerate(mixed) if is_mixed)
+
+    kept: dict[bytes, int] = {}
+    for mask in masks:
+        bases = haplotype_bases(reads, window, mask)
+        if bases not in kept or rank(mask) < rank(kept[bases]):
+            kept[bases] = mask
+    return list(kept.values())
 
 
 def linked(window: Window, shown: NDArray[np.int64], covered: NDArray[np.int64], settings: Haplotyping) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,24 @@ def test_haplotypes_best_first(carried: list[int], expected: list[int]) -> None:
     assert choose(WINDOW, [(mask, ALL) for mask in carried]) == expected
 
 
-def test_haplotypes_are_capped_and_the_reference_stays() -> None:
-    reads = [(3, ALL), (3, ALL), (5, ALL), (5, ALL)]
-    assert choose(WINDOW, reads, Haplotyping(most_haplotypes=3)) == [0, 3, 5]
+def test_haplotypes_are_capped_and_the_reference_stays(tiles: Given) -> None:
+    reads, windows, events, gaps, settings, before = tiles[0]
+    one = haplotypes.score_windows(reads, windows, events, gaps, replace(settings, most_haplotypes=2))
+    assert [each.haplotypes for each in one] == [each.haplotypes[:2] for each in before]
+    assert all(each.haplotypes[0] == 0 for each in one)
+
+
+def test_haplotypes_that_spell_the_same_bases_are_one(tiles: Given) -> None:
+    """A deletion and a SNV behind it, once as two alleles, once as one that deletes and inserts."""
+    reads, windows, *_ = tiles[0]
+    at = windows[0].start + 20
+    bases = bytes(reads.bases[at - reads.origin : at - reads.origin + 8])
+    other = b"ACGT"[b"ACGT".index(bases[5:6]) - 1 :][:1]
+    alleles = [Allele(at, 5, b"", 9), Allele(at, 6, other, 9), Allele(at + 5, 1, other, 9)]
+    window = Window(alleles, at - 1, at + 6, windows[0].start, windows[0].stop)
+    assert haplotypes.distinct(reads, window, [0, 2, 1, 5, 4]) == [0, 5, 1, 4]
+    assert haplotypes.distinct(reads, window, [0, 5, 1, 2, 4]) == [0, 5, 1, 4]
+    assert haplotypes.distinct(reads, window, [0, 2, 1, 4]) == [0, 2, 1, 4]
 
 
 def test_alleles_on_the_same_bases_do_not_combine() -> None:

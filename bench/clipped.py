@@ -97,8 +97,8 @@ def graph_bound(found: Comparison, bases: str, bam: Path) -> dict[str, dict[str,
 def alone(truth: Sequence[Variant]) -> Iterator[Variant]:
     """Long indels with one alternate allele and no neighbour."""
     ordered = sorted((v for v in truth if v.is_inside), key=lambda variant: variant.start)
-    gaps = [True, *(b.start - a.end > ALONE for a, b in pairwise(ordered)), True]
-    for variant, before, after in zip(ordered, gaps[:-1], gaps[1:], strict=True):
+    gaps = [b.start - a.end > ALONE for a, b in pairwise(ordered)]
+    for variant, before, after in zip(ordered, [True, *gaps], [*gaps, True], strict=False):
         if before and after and len(variant.edits) == 1 and abs(variant.growth) >= LEAST:
             yield variant
 

@@ -31,10 +31,14 @@ PEER_PACKAGES = {
     "PicardCommandLine": "picard-tools",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
+    "bwa": "bwa",
 }
 
-# Picard ends with an error whenever it is not given work: how it is started instead, and what it then says.
-PEER_STARTS = {"PicardCommandLine": (("CollectWgsMetrics", "--version"), b"Version:")}
+# Some end with an error whenever they are not given work: how they are started instead, and what they then say.
+PEER_STARTS: dict[str, tuple[tuple[str, ...], bytes]] = {
+    "PicardCommandLine": (("CollectWgsMetrics", "--version"), b"Version:"),
+    "bwa": ((), b"Program: bwa"),
+}
 
 _require_peers = False
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from .jit import atomic_add, shared
 from .records import REVERSE, consumes_query, consumes_reference, u32, u64
-from .scalar import has_unknown_bases, is_match, nt16_at
+from .scalar import has_unknown_bases, is_match, lowest_bit, nt16_at
 
 NT16_N = 15
+LOWEST_BITS = np.uint64(0x1111111111111111)  # of 16 4-bit codes
 
 
 @shared
@@ -35,15 +36,26 @@ def judge_base(records: Any, i: Any, code: Any, expected: Any, k: Any, category:
 
 
 @shared
-def judge_word(records: Any, i: Any, word: Any, differing: Any, k: Any, category: Any, cycles: Any) -> Any:
-    """``judge_base`` for the 16 bases of a word, of which at least one differs or is N."""
+def judge_word(records: Any, i: Any, word: Any, differing: Any, k: Any, flags: Any, category: Any, cycles: Any) -> Any:
+    """``judge_base`` for those of a word's bases that ``flags`` has the lowest bits of."""
     found = np.int64(0)
-    for j in range(16):
-        shift = np.uint64(4 * (j ^ 1))  # a byte's first base is in its high nibble
+    while flags != 0:
+        shift = np.uint64(lowest_bit(flags))
+        flags &= flags - np.uint64(1)
         code = np.int64((word >> shift) & np.uint64(15))
         expected = code ^ np.int64((differing >> shift) & np.uint64(15))
-        found += judge_base(records, i, code, expected, k + j, category, cycles)
+        place = np.int64(shift >> np.uint64(2)) ^ 1  # a byte's first base is in its high nibble
+        found += judge_base(records, i, code, expected, k + place, category, cycles)
     return found
+
+
+@shared
+def compare_word(records: Any, i: Any, word: Any, differing: Any, k: Any, category: Any, cycles: Any) -> Any:
+    """``judge_word`` where a base of the word differs or is N, else 0."""
+    unlike = differing | (differing >> np.uint64(2))
+    unknown = word & (word >> np.uint64(2))
+    flags = (unlike | (unlike >> np.uint64(1)) | (unknown & (unknown >> np.uint64(1)))) & LOWEST_BITS
+    return judge_word(records, i, word, differing, k, flags, category, cycles) if flags != 0 else np.int64(0)
 
 
 @shared
@@ -74,14 +86,15 @@ def compare_block(
         found += judge_base(records, i, code, packed_code(stretch.even, at + k), k, category, cycles)
         k += 1
     packed = stretch.odd if (at + k) & 1 else stretch.even
-    while k < length:
+    byte, place = seq + ((query + k) >> 1), (at + k + 1) >> 1
+    while k + 16 <= length:
+        word = u64(raw, byte)
+        found += compare_word(records, i, word, word ^ u64(packed, place), k, category, cycles)
+        byte, place, k = byte + 8, place + 8, k + 16
+    if k < length:
         mask = first_nibbles(length - k)
-        word = u64(raw, seq + ((query + k) >> 1)) & mask
-        differing = word ^ (u64(packed, (at + k + 1) >> 1) & mask)
-        unknown = word & (word >> np.uint64(2))
-        if differing != 0 or unknown & (unknown >> np.uint64(1)) & np.uint64(0x1111111111111111):
-            found += judge_word(records, i, word, differing, k, category, cycles)
-        k += 16
+        word = u64(raw, byte) & mask
+        found += compare_word(records, i, word, word ^ (u64(packed, place) & mask), k, category, cycles)
     return found
 
 

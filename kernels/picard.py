@@ -45,7 +45,7 @@ Q20, Q30 = 20, 30  # phred
 FARTHEST_PAIR = 100_000  # bp; ChimeraUtil.DEFAULT_INSERT_SIZE_LIMIT
 ADAPTER_BASES = 16  # AdapterUtility.ADAPTER_MATCH_LENGTH
 NEAR_INSERTS = 1 << 16  # bp; longer ones are counted one by one
-PIECE = 1 << 20  # qualities summed in 32 bits
+PIECE = 256  # qualities summed in 16 bits
 # Of 4-bit codes; of A, C, G and T only, as SequenceUtil.complement has it.
 COMPLEMENT = np.array([0, 8, 4, 3, 2, 5, 6, 7, 1, 9, 10, 11, 12, 13, 14, 15], dtype=np.uint8)
 
@@ -145,15 +145,15 @@ def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
     twenty, thirty, total = np.int64(0), np.int64(0), np.int64(0)
     while length > 0:
         some = min(length, np.int64(PIECE))
-        over_20, over_30, part = np.int32(0), np.int32(0), np.int32(0)
+        over_20, over_30, part = np.int16(0), np.int16(0), np.int16(0)
         for k in range(start, start + some):  # an unsigned index keeps this vectorised
             byte = raw[np.uint64(k)]
-            over_20 = np.int32(over_20 + is_quality(byte, Q20 + shift))
-            over_30 = np.int32(over_30 + is_quality(byte, Q30 + shift))
-            part = np.int32(part + np.int32(byte) - (np.int32(byte >= np.uint8(128)) << 8))
-        twenty += over_20
-        thirty += over_30
-        total += part - shift * some
+            over_20 = np.int16(over_20 + np.int16(is_quality(byte, Q20 + shift)))
+            over_30 = np.int16(over_30 + np.int16(is_quality(byte, Q30 + shift)))
+            part = np.int16(part + np.int16(byte) - (np.int16(byte >= np.uint8(128)) << 8))
+        twenty += np.int64(over_20)
+        thirty += np.int64(over_30)
+        total += np.int64(part) - shift * some
         start += some
         length -= some
     return twenty, thirty, total

@@ -21,7 +21,7 @@ def text_end(raw: Any, at: Any, stop: Any) -> Any:
         if ~((low_bits + np.uint64(0x7F7F7F7F7F7F7F7F)) | word | np.uint64(0x7F7F7F7F7F7F7F7F)):
             break
         at += 8
-    while at < stop and raw[at] != 0:
+    while at < stop and raw[np.uint64(at)] != 0:
         at += 1
     return at
 
@@ -55,18 +55,19 @@ def read_tags(i: Any, records: Any) -> Any:
     original, original_length, mate_mapq = np.int64(-1), np.int64(0), np.int64(NO_TAG)
     split, noise = False, False
     while at + 4 <= stop:
-        first, second, kind, value = raw[at], raw[at + 1], raw[at + 2], at + 3
+        place, value = np.uint64(at), at + 3
+        first, second, kind = raw[place], raw[place + np.uint64(1)], raw[place + np.uint64(2)]
         if kind == 90 or kind == 72:  # Z, H
             at = text_end(raw, value, stop) + 1
             if first == 79 and second == 81 and at - 1 > value:  # OQ
                 original, original_length = value, at - 1 - value
         elif kind == 66:  # B
-            size = AUX_SIZE[raw[value]]
+            size = AUX_SIZE[raw[np.uint64(value)]]
             if size == 0 or at + 8 > stop:
                 break
             at += 8 + size * u32(raw, at + 4)
         else:
-            at = value + AUX_SIZE[kind]
+            at = value + AUX_SIZE[np.uint64(kind)]
             if at == value or at > stop:
                 break
             if first == 77 and second == 81:  # MQ

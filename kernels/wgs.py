@@ -111,9 +111,14 @@ def add_solid(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
 @shared
 def count_qualities(start: Any, length: Any, raw: Any, table: Any) -> None:
     """Add ``length`` qualities from byte ``start`` on to int64[LANES * QUALITIES]."""
-    for k in range(length):
-        lane = (k & (LANES - 1)) * QUALITIES
-        atomic_add(table, np.uint64(lane + np.int64(raw[np.uint64(start + k)])), 1)
+    k, stop = np.uint64(start), np.uint64(start + length)
+    while k + np.uint64(LANES) <= stop:
+        for lane in range(LANES):
+            atomic_add(table, np.uint64(lane * QUALITIES) + np.uint64(raw[k + np.uint64(lane)]), 1)
+        k += np.uint64(LANES)
+    while k < stop:
+        atomic_add(table, np.uint64(raw[k]), 1)
+        k += np.uint64(1)
 
 
 @shared

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..config import Contamination
 from ..errors import InputError, UsageError
+from ..kernels.mixture import log_likelihoods
 from ..kernels.panel import QUALITIES
 from .sites import SiteBases, SiteList, read_sites
 
@@ -128,14 +129,12 @@ class Mixture:
     """The likelihood of two samples' mixture at some sites."""
 
     def __init__(self, panel: Panel, bases: SiteBases, sites: NDArray[np.int64], components: int) -> None:
-        from scipy.sparse import csr_array
-
         self.components = components
         kept = np.isin(bases.site, sites)
-        rows = np.searchsorted(sites, bases.site[kept])
-        columns = bases.allele[kept].astype(np.int64) * QUALITIES + bases.quality[kept]
-        shape = (len(sites), 3 * QUALITIES)
-        self._counts = csr_array((bases.seen[kept].astype(np.float64), (rows, columns)), shape=shape)
+        self._starts = np.searchsorted(bases.site[kept], np.append(sites, sites[-1] + 1))
+        self._kinds = bases.allele[kept].astype(np.int32) * QUALITIES + bases.quality[kept]
+        self._counts = bases.seen[kept].astype(np.float64)
+        self._out = np.empty(len(sites))
         self._mean, self._load = panel.mean[sites], panel.load[sites, :components]
         error = 10.0 ** (-np.maximum(np.arange(QUALITIES), 1) / 10)  # no base of quality 0 is counted
         # [allele, quality, genotype]
@@ -145,15 +144,19 @@ class Mixture:
         """Natural logarithm of the probability of the bases, all sites together."""
         # [allele x quality, 9 pairs of genotypes]: the contaminating sample's, then the intended one's
         mixed = share * self._base[..., :, None] + (1 - share) * self._base[..., None, :]
-        cost = self._counts @ np.log(mixed).reshape(3 * QUALITIES, 9)
-        top = cost.max(axis=1)
-        weight = (self._genotypes(contaminating)[:, :, None] * self._genotypes(intended)[:, None, :]).reshape(-1, 9)
-        return float(np.sum(top + np.log(np.sum(np.exp(cost - top[:, None]) * weight, axis=1))))
+        costs = np.log(mixed).reshape(3 * QUALITIES, 9)
+        genotypes = self._genotypes(contaminating), self._genotypes(intended)
+        log_likelihoods(self._starts, self._kinds, self._counts, costs, *genotypes, self._out)
+        return float(self._out.sum())
 
     def _genotypes(self, components: Floats) -> Floats:
         """Probability of 0, 1, 2 ALT copies at each site, in Hardy-Weinberg equilibrium."""
         frequency = np.clip((self._mean + self._load @ components) / 2, LOWEST_FREQUENCY, HIGHEST_FREQUENCY)
-        return np.stack([(1 - frequency) ** 2, 2 * frequency * (1 - frequency), frequency**2], axis=1)
+        found = np.empty((len(frequency), 3))
+        found[:, 2] = frequency * frequency
+        found[:, 0] = (1 - frequency) * (1 - frequency)
+        found[:, 1] = 2 * frequency * (1 - frequency)
+        return found
 
 
 def logistic(value: float) -> float:

@@ -20,6 +20,7 @@ from gpucall.config import Batching, Contamination, Settings, SiteLists
 from gpucall.errors import InputError, UsageError
 from gpucall.qc import contamination
 from gpucall.qc.contamination import Mixture, Panel, estimate, read_panel
+from gpucall.qc.homozygotes import HomozygousReference
 from gpucall.qc.sites import PlacedSites, SiteBases, SiteCounts, SiteList, read_sites
 from gpucall.stream import open_sample
 
@@ -345,3 +346,14 @@ def test_a_panel_where_there_are_no_reads(small: SmallSample, tmp_path: Path, re
     refused(10, ["panel.bed", "covers any of the 3 sites"], "qc", *options, "--contamination-panel", prefix)
     sites = tmp_path / "panel.bed"
     refused(10, ["panel.bed", "covers any of the 3 sites"], "qc", *options, "--sketch-sites", sites)
+
+
+def test_reference_fragments_at_homozygous_snvs() -> None:
+    counts, others = HomozygousReference(), HomozygousReference()
+    assert counts.result() is None
+    counts.add("A", ("G",), (1, 1), (3, 27))
+    others.add("A", ("G",), (1, 1), (0, 30))
+    for ref, alts, genotype in (("A", ("G",), (0, 1)), ("A", ("GT",), (1, 1)), ("A", ("G", "T"), (1, 2))):
+        others.add(ref, alts, genotype, (10, 10, 10))
+    counts.merge(others)
+    assert counts.result() == 3 / 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpucall import cli
+from gpucall import cli, quality
 from gpucall.bench import families
 from gpucall.bench.families import Families, Genotypes
 from gpucall.cohort.pedigree import read_ped
 from gpucall.cohort.relate import Related, relate
-from gpucall.config import Relating
+from gpucall.config import Relating, SiteLists
 from gpucall.errors import InputError
 from gpucall.qc import sketch
 
@@ -152,6 +153,37 @@ def test_a_duplicate_is_found_without_a_pedigree(simulated: Simulated, tmp_path:
     found = relate([*simulated.sketches, again], tmp_path / "out", device="cpu", threads=1)
     [problem] = found.problems
     assert (problem.kind, set(problem.samples)) == ("duplicate", {"again", simulated.people.names[0]})
+
+
+TRIO = {"HG001": "child", "NA12891": "father", "NA12892": "mother"}
+
+
+def test_the_real_trio(shared_data: Path, tmp_path: Path) -> None:
+    """10 kb of three people, too little for kinship: but parent and child share an allele at every site."""
+    real = shared_data / "real"
+    sites = tmp_path / "sites.vcf"
+    lines = gzip.decompress((real / "NA12878.gatk.b37.g.vcf.gz").read_bytes()).decode().splitlines()
+    rows = [line.replace(",<NON_REF>", "").split("\t") for line in lines if not line.startswith("#")]
+    snvs = [row for row in rows if len(row[3]) == len(row[4]) == 1 and 10_000_000 <= int(row[1]) <= 10_010_000]
+    sites.write_text("##fileformat=VCFv4.2\n" + "".join("\t".join(row) + "\n" for row in snvs))
+    sketches = []
+    for name in TRIO:
+        result = quality.measure(
+            real / f"trio.{name}.b37.bam",
+            real / "b37.chr20.windows.fa.gz",
+            tmp_path / "qc",
+            device="cpu",
+            threads=1,
+            sample=name,
+            sites=SiteLists(sketch_sites=str(sites)),
+        )
+        sketches.append(result.files["sketch"])
+    found = relate(sketches, tmp_path, device="cpu", threads=1)
+    pairs = {(row["#sample_a"], row["sample_b"]): row for row in table(found.files["pairs"])}
+    for parent in ("NA12891", "NA12892"):
+        row = pairs["HG001", parent]
+        assert int(row["ibs0"]) == 0
+        assert int(row["n"]) >= 0.8 * len(snvs) > 8
 
 
 # -- what cannot be used, through the command line ---------------------------------------------------------------------

@@ -59,6 +59,9 @@ FIGURES = {
     "ratio_transitions_transversions_snv": Figure("SNVs: transitions to transversions", "", 2, "variants", "no SNVs"),
     # What profiles ask for beyond it.
     "ratio_heterozygous_homozygous": Figure("all: heterozygous to homozygous", "", 2, "variants", "no variants"),
+    "hom_alt_reference_share": Figure(
+        "reference fragments at homozygous SNVs", "fraction", 5, "contamination", "no homozygous SNVs"
+    ),
     "pct_duplicates": Figure("reads that are duplicates", "%", 2, "reads", NO_READS),
     "mean_coverage": Figure("mean coverage of all contigs", "x", 2, "coverage", NO_READS),
     "mean_chr20_coverage": Figure("mean coverage of chromosome 20", "x", 2, "coverage", "no read on chromosome 20"),
@@ -112,6 +115,11 @@ def call_figures(counts: Mapping[str, int]) -> Figures:
     """Of the PASS calls on the autosomes, SNVs and short indels together."""
     heterozygous, homozygous = (counts[f"snv {kind}"] + counts[f"indel {kind}"] for kind in ("het", "hom"))
     return {"ratio_heterozygous_homozygous": rounded(heterozygous / homozygous, 2)} if homozygous else {}
+
+
+def homozygote_figures(share: float | None) -> Figures:
+    """A sign of contamination without a panel (``qc/homozygotes.py``)."""
+    return {} if share is None else {"hom_alt_reference_share": rounded(share, 5)}
 
 
 def to_text(name: str, value: Value) -> str:

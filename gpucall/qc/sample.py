@@ -16,9 +16,10 @@ from .alignment_summary import bad_by_cycle, write_alignment_summary
 from .allele_balance import AlleleBalance
 from .coverage import CoverageCounts, is_autosome
 from .depth import ContigDepth, Contigs, DepthCounts, write_distribution, write_summary
-from .figures import Figures, call_figures, depth_figures, flag_figures
+from .figures import Figures, call_figures, depth_figures, flag_figures, homozygote_figures
 from .flags import FlagCounts, write_flagstat
 from .gc_bias import GcWindows, write_gc_bias
+from .homozygotes import HomozygousReference
 from .insert_size import Bins, insert_sizes, write_insert_sizes
 from .inserts import InsertCounts
 from .metrics import Metrics, contamination_metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
@@ -103,6 +104,7 @@ class CallCounts:
         self.variants = VariantCounts()
         self.vcf_stats = VcfStats()
         self.balance = AlleleBalance()
+        self.homozygotes = HomozygousReference()
 
     def add(self, contig: str, call: Variant) -> None:
         """Count one call."""
@@ -110,12 +112,14 @@ class CallCounts:
         if not call.filters and is_autosome(contig):
             self.variants.add(call.ref, call.alts, call.genotype)
             self.balance.add(call.ref, call.alts, call.genotype, call.counts)
+            self.homozygotes.add(call.ref, call.alts, call.genotype, call.counts)
 
     def merge(self, other: CallCounts) -> None:
         """Add what another worker counted."""
         self.variants.merge(other.variants)
         self.vcf_stats.merge(other.vcf_stats)
         self.balance.merge(other.balance)
+        self.homozygotes.merge(other.homozygotes)
 
 
 class SampleQc:
@@ -329,6 +333,7 @@ class SampleQc:
         depth = self.depth.result(self.contigs, self.flags.records_per_contig())
         figures: Figures = {**self.alignment_metrics(), **self.variant_metrics()}
         figures |= flag_figures(self.flags.result()) | depth_figures(depth)
+        figures |= homozygote_figures(self.calls.homozygotes.result())
         return figures | (call_figures(self.calls.variants.result()) if self.has_variants else {})
 
 

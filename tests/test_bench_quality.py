@@ -1,0 +1,50 @@
+"""bench.quality: files are compared before anything is timed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gpucall.bench import quality
+from gpucall.bench.measure import Usage
+
+from . import tricky_sample
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tricky_sample.Files:
+    return tricky_sample.write(tmp_path_factory.mktemp("sample"), tricky_sample.reads(depth=5, pile=10))
+
+
+def test_figures(
+    tmp_path: Path, sample: tricky_sample.Files, peer: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for tool in ("samtools", "mosdepth"):
+        peer(tool)
+    path = tmp_path / "quality.json"
+    arguments = ["--bam", str(sample.bam), "--reference", str(sample.reference), "--repeats", "1", "--json", str(path)]
+    assert quality.main(arguments) == 0
+    found = json.loads(path.read_text())
+    assert set(found["tools"]) == set(quality.commands(sample.bam, sample.reference, tmp_path))
+    assert all(value > 0 for value in found["ratios of CPU seconds"].values())
+    assert "gpucall qc / samtools view -c" in capsys.readouterr().out
+
+
+def test_a_file_that_differs_stops_it(
+    tmp_path: Path, sample: tricky_sample.Files, peer: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer("mosdepth")
+    tools = quality.commands(sample.bam, sample.reference, tmp_path)
+    tools["samtools flagstat"] = (["echo", "nothing"],)
+    with pytest.raises(quality.MismatchError, match=r"flagstat\.txt differs"):
+        quality.check_match(sample.bam, sample.reference, tools, tmp_path)
+
+
+def test_ratios_are_of_medians_of_cpu_seconds() -> None:
+    seconds = {"gpucall qc": 2.0, "samtools view -c": 0.5}
+    others = {"samtools flagstat": 0.5, "samtools stats": 2.0, "mosdepth -n": 1.0}
+    usages = {name: [Usage(99.0, each, 0)] for name, each in {**seconds, **others}.items()}
+    assert list(quality.ratios(usages).values()) == [4.0, 7.0]

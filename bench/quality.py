@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gpucall import measure as measure_quality
 from gpucall.errors import GpucallError, UsageError
+from gpucall.quality import measure as measure_quality
 
 from .measure import Usage, find_tool, provenance, run, summary
 from .pipeline import Command, take_turns, write_json

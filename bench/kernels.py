@@ -27,7 +27,7 @@ import numpy as np
 
 from gpucall import engine
 from gpucall.backend import Backend, CpuBackend, loop, select
-from gpucall.config import Gvcf, SiteLists
+from gpucall.config import DepthOutputs, Gvcf, SiteLists
 from gpucall.errors import GpucallError, UsageError
 from gpucall.kernels import jit
 from gpucall.kernels.pairhmm import segment_bounds
@@ -96,7 +96,8 @@ def record(bam: Path, reference: Path) -> dict[str, Case]:
     recorder = Recorder()
     with tempfile.TemporaryDirectory(prefix="gpucall-kernels-") as folder:
         lists = SiteLists(panel.write(Path(folder) / "panel", reference))
-        engine.call(bam, reference, folder, device=recorder, threads=1, sites=lists, gvcf=Gvcf())
+        more = DepthOutputs(by="1000", thresholds=(1,))
+        engine.call(bam, reference, folder, device=recorder, threads=1, sites=lists, gvcf=Gvcf(), depth_outputs=more)
         families.relate_few(Path(folder), recorder)
     return dict(sorted(recorder.cases.items()))
 

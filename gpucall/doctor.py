@@ -22,7 +22,7 @@ from typing import Any
 from gpucall import __version__, machine
 from gpucall.errors import GpucallError, NoUsableDevice
 
-LIBRARIES = ("numpy", "numba", "pysam", "pyarrow", "deflate", "typer", "rich")
+LIBRARIES = ("numpy", "numba", "pysam", "pyarrow", "deflate", "typer", "rich", "scipy")
 CUDA_LIBRARIES = ("numba-cuda", "cupy-cuda12x", "cupy-cuda13x")
 DRIVER_LIBRARY = "libcuda.so.1"
 DRIVER_VERSION = Path("/proc/driver/nvidia/version")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import Candidates, Genotyping
+from .kernels.haplotype import anchor_distance
 from .kernels.pileup import Events, Evidence
 from .kernels.tables import indel_priors
 from .pileup import TileReads
@@ -235,8 +236,10 @@ def make_window(reads: TileReads, group: list[Allele], settings: Candidates, pri
     longest = max(abs(len(allele.inserted) - allele.deleted) for allele in kept)
     flank = settings.clipped_flank if longest >= settings.long else settings.flank
     low, high = core_start - flank - reads.origin, core_stop + flank - reads.origin
-    low = max(low - anchor_distance(reads.bases[: low + settings.anchor][::-1], settings), 0)
-    high = min(high + anchor_distance(reads.bases[high - settings.anchor :], settings), len(reads.bases))
+    size, most, end = settings.anchor, settings.longest_anchor, len(reads.bases)
+    low_end, high_start = min(low + size, end), high - size
+    low = max(low - anchor_distance(reads.bases, low_end - 1, -1, low_end, size, most), 0)
+    high = min(high + anchor_distance(reads.bases, high_start, 1, end - high_start, size, most), end)
     start, stop = low + reads.origin, high + reads.origin
     costs = [allele_prior(reads, allele, shift, priors) for allele, shift in zip(kept, shifts, strict=True)]
     return Window(kept, core_start, core_stop, start, stop, costs)
@@ -263,21 +266,6 @@ def allele_prior(reads: TileReads, allele: Allele, shift: int, settings: Genotyp
 def smallest_unit(bases: bytes) -> int:
     """Length of the shortest unit that ``bases`` repeats whole times."""
     return next(unit for unit in range(1, len(bases) + 1) if bases[:unit] * (len(bases) // unit) == bases)
-
-
-def anchor_distance(outward: NDArray[np.uint8], settings: Candidates) -> int:
-    """How far a window must grow until its last ``anchor`` bases are no short repeat, which could be read shifted.
-
-    ``outward`` are its last bases and those beyond, in the direction of growth.
-    """
-    size = settings.anchor
-    for distance in range(0, settings.longest_anchor, 4):
-        stretch = outward[distance : distance + size]
-        if len(stretch) < size:
-            break
-        if all(np.count_nonzero(stretch[unit:] != stretch[:-unit]) > 3 for unit in range(1, 7)):
-            return distance
-    return min(settings.longest_anchor, max(len(outward) - size, 0))
 
 
 def right_shift(reads: TileReads, allele: Allele) -> int:

@@ -103,3 +103,32 @@ def foreign_cuda(n: int, records: Records, rows: Any, positions: Any, bases: Any
     i = cuda.grid(1)
     if i < n:
         out[i] = foreign_read(i, records, rows, positions, bases)
+
+
+LONGEST_UNIT = 6  # bp of a short repeat
+
+
+@shared
+def is_short_repeat(bases: Any, start: Any, step: Any, size: Any) -> Any:
+    """True where ``size`` bases from ``start`` on, in direction ``step``, equal those a unit of 1-6 bp on but for 3."""
+    for unit in range(1, LONGEST_UNIT + 1):
+        others = 0
+        for k in range(unit, size):
+            others += bases[start + step * k] != bases[start + step * (k - unit)]
+        if others <= 3:
+            return True
+    return False
+
+
+@cpu_loop
+def anchor_distance(bases: Any, start: int, step: int, length: int, size: int, longest: int) -> int:
+    """How far ``size`` bases must move by fours, of ``length`` from ``start`` on, until they are no short repeat.
+
+    Host code on every device: ``candidates`` asks it twice a window, before there is one. At most ``longest``.
+    """
+    distance = 0
+    while distance < longest and distance + size <= length:
+        if not is_short_repeat(bases, start + step * distance, step, size):
+            return distance
+        distance += 4
+    return min(longest, max(length - size, 0))

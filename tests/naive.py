@@ -433,3 +433,15 @@ def repeat_span(haplotype: str, at: int, unit: int) -> int:
     while high < len(haplotype) and high - low < most and haplotype[high] == haplotype[high - unit]:
         high += 1
     return high - low if high > at else unit
+
+
+def anchor_distance(outward: str, size: int, most: int) -> int:
+    """How far a window's end moves outward, by fours, until its last ``size`` bases are no repeat of 1-6 bp."""
+    for distance in range(0, most, 4):
+        end = outward[distance : distance + size]
+        if len(end) < size:
+            break
+        differing = [sum(a != b for a, b in zip(end, end[unit:], strict=False)) for unit in range(1, 7)]
+        if min(differing) > 3:
+            return distance
+    return min(most, max(len(outward) - size, 0))

@@ -7,6 +7,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpucall.kernels import haplotype
 
 from . import naive
 from .fixtures import Read
@@ -84,3 +88,14 @@ def test_snvs_equal_naive(device: str, seed: int) -> None:
         for row, low, high in zip(rows, first, stop, strict=True)
     ]
     assert len(set(masks)) > 5
+
+
+@given(st.text("ACG", max_size=60), st.integers(1, 12), st.sampled_from([8, 20, 120]))
+@settings(max_examples=200, deadline=None)
+def test_anchors_are_no_short_repeats(text: str, size: int, most: int) -> None:
+    """From either end, as far as bases reach."""
+    bases = np.frombuffer(text.encode() or b"N", dtype=np.uint8)[: len(text)]
+    forward = haplotype.anchor_distance(bases, 0, 1, len(bases), size, most)
+    backward = haplotype.anchor_distance(bases, len(bases) - 1, -1, len(bases), size, most)
+    assert forward == naive.anchor_distance(text, size, most)
+    assert backward == naive.anchor_distance(text[::-1], size, most)

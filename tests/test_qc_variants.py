@@ -26,7 +26,7 @@ class Call:
     genotype: Sequence[int]
     filters: Sequence[str] = ()
     qual: float = 50.0
-    counts: Sequence[int] = ()
+    counts: Sequence[int] = (10, 10, 10, 10)
     info: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -136,6 +136,8 @@ def reads(depth: int = 30, pile: int = PILE_DEPTH, seed: int = 1) -> list[Read]:
     copy = Haplotype(contigs["chr1"], copy_events(contigs["chr1"]))
     starts = [chance.randrange(COPY.start, COPY.stop - 350) for _ in range(len(COPY) * depth // (3 * LENGTH))]
     drawn += _pairs("copy", 0, copy, starts, chance)
+    bases = list(contigs.values())
+    drawn = [with_nm(read, bases[read.tid]) for read in drawn]
     return fixtures.in_file_order([*drawn, _unmapped(0, 300, chance), _unmapped(-1, -1, chance)])
 
 
@@ -168,6 +170,19 @@ def _read(name: str, tid: int, haplotype: Haplotype, start: int, flag: int, chan
     bases = haplotype.bases[start : start + LENGTH]
     seq = "".join(other_base(base, 2) if k in wrong else base for k, base in enumerate(bases))
     return Read(name, pos, cigar, seq, tid, flag, chance.choice((60, 60, 60, 60, 45, 27, 8)), quality)
+
+
+def with_nm(read: Read, reference: str) -> Read:
+    """With its edit distance, as aligners write it: what decodes a CRAM computes it anew."""
+    at, base, distance = read.pos, 0, 0
+    for length, kind in fixtures.parse_cigar(read.cigar):
+        if kind == "M":
+            distance += sum(a != b for a, b in zip(read.seq[base:], reference[at : at + length], strict=False))
+        else:
+            distance += length
+        at += length * (kind != "I")
+        base += length * (kind != "D")
+    return replace(read, tags=read.tags + b"NMC" + bytes([distance]))
 
 
 @dataclass(frozen=True)

@@ -368,7 +368,7 @@ class Run(Stream):
 
 def written(records: Merged) -> Written:
     """Records as text, and how many variants they are."""
-    variants = [call for call in records.calls if any(call.genotype)]
+    variants = [call for call in records.calls if any(call.genotype) or call.shares]
     return Written(records.text, len(variants), sum(not call.filters for call in variants))
 
 

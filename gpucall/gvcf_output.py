@@ -60,10 +60,18 @@ class KindStretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """Stretches whose ploidies become known together: by ploidy, the stretches as they are then."""
+    """Stretches whose ploidies become known together: by ploidy, the stretches as they are then.
+
+    Where every ploidy is known before the sample is, there is one option, of stretches of one copy and of two.
+    """
 
     kind: Kind
     options: dict[int, list[Stretch]]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the ploidies do not depend on the sample."""
+        return self.kind in FIXED
 
     @cached_property
     def contigs(self) -> set[str]:
@@ -123,6 +131,8 @@ class GvcfOutput:
             while not self._holds(contig, confidence.start):
                 self._end_run()
             mergers = self._open_run()
+            if self._runs[-1].is_known:
+                calls = dict.fromkeys(mergers, next(iter(calls.values())))
             self._emit({n: merger.add(contig, confidence, calls.get(n, [])) for n, merger in mergers.items()})
 
     def close(self, ploidy: Callable[[Kind], int], lines: Iterable[str] = ()) -> None:

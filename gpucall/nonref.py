@@ -101,16 +101,18 @@ def either(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
 def joined(calls: Sequence[Call]) -> Call:
     """One call for calls, each with its unlisted allele last, whose reference bases overlap.
 
-    Its alleles are the sequences of the called copies. Its likelihoods are bounds: a genotype of whole sequences costs
-    at least what the genotype that it implies costs at each of the calls.
+    Its alleles are the sequences of the called copies, and those that a part of the mitochondria has. Its likelihoods
+    are bounds: a genotype of whole sequences costs at least what the genotype that it implies costs at each of the
+    calls.
     """
     if len(calls) == 1:
         return calls[0]
     ref = joint_reference(calls)
     copies = list(called_copies(calls, ref))
-    sequences = list(dict.fromkeys(sequence for sequence, _ in copies if sequence != ref))
+    listed = [*copies, *minor_copies(calls, ref)]
+    sequences = list(dict.fromkeys(sequence for sequence, _ in listed if sequence != ref))
     states = [(0,) * len(calls)]
-    states += [next(state for other, state in copies if other == sequence) for sequence in sequences]
+    states += [next(state for other, state in listed if other == sequence) for sequence in sequences]
     states.append(tuple(len(call.alts) for call in calls))
     phase_set = shared_phase(calls)
     genotype = tuple([ref, *sequences].index(sequence) for sequence, _ in copies)
@@ -128,7 +130,7 @@ def joined(calls: Sequence[Call]) -> Call:
         mapq=min(call.mapq for call in calls),
         edge=-1.0,
         depth=depth,
-        shares=(),
+        shares=joint_shares(calls, states[1:]),
         phase_set=phase_set,
         filters=list(dict.fromkeys(name for call in calls for name in call.filters)),
         info_text="",
@@ -160,6 +162,24 @@ def called_copies(calls: Sequence[Call], ref: str) -> Iterator[tuple[str, tuple[
     for number in range(calls[0].ploidy):
         state = tuple(order[number] for order in orders)
         yield sequence_of(calls, state, ref)[0], state
+
+
+def minor_copies(calls: Sequence[Call], ref: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """As ``called_copies``: each alternate that a part of the mitochondria has beside the called allele, alone."""
+    for number, call in enumerate(calls):
+        for allele in range(1, len(call.alts) if call.shares else 0):
+            if allele not in call.genotype:
+                state = tuple(allele if each == number else 0 for each in range(len(calls)))
+                yield sequence_of(calls, state, ref)[0], state
+
+
+def joint_shares(calls: Sequence[Call], states: Sequence[tuple[int, ...]]) -> tuple[float, ...]:
+    """Share of the mitochondria with each of some sequences: at most that of each of its parts."""
+    if not all(call.shares for call in calls):
+        return ()
+    return tuple(
+        min(call.shares[allele - 1] for call, allele in zip(calls, state, strict=True) if allele) for state in states
+    )
 
 
 def conflicts(calls: Sequence[Call], orders: Sequence[Genotype]) -> int:

@@ -48,8 +48,9 @@ def expected(tricky: tricky_sample.Files, tmp_path_factory: pytest.TempPathFacto
 def without_order(outputs: Outputs) -> Outputs:
     """Without the two figures that Picard and samtools themselves take from the order of reads that start together.
 
-    Several files have another such order than one. HET_SNP_SENSITIVITY, and what follows from it, looks at the first 250
-    bases of a position; samtools stats' GCD counts the reads of a window of the reference from its first read's start.
+    Several files have another such order than one. HET_SNP_SENSITIVITY, and what follows from it, looks at the first
+    250 bases of a position; samtools stats' GCD counts the reads of a window of the reference from its first read's
+    start.
     """
     lines = outputs["wgs"].splitlines()
     row = next(k for k, line in enumerate(lines) if line.startswith(b"GENOME_TERRITORY")) + 1

@@ -13,7 +13,7 @@ import pytest
 
 from bench.simulate import PLOIDY_BED, simulate
 from gpucall import engine, mito
-from gpucall.config import Heteroplasmy
+from gpucall.config import Gvcf, Heteroplasmy
 from gpucall.kernels.tables import SCALE
 
 SETTINGS = Heteroplasmy()
@@ -126,6 +126,25 @@ def test_records_of_mitochondria(sample: Any) -> None:
             assert len(call["PL"]) == len(record.alleles)
             assert len(call["AF"]) == len(record.alts)
             assert min(call["PL"]) == call["PL"][call["GT"][0]] == 0
+
+
+def test_the_gvcf_has_every_call(sample: Any, tmp_path: Path) -> None:
+    made, vcf = sample
+    options = {"device": "cpu", "ploidy_regions": made.bed.with_name(PLOIDY_BED), "regions": ["chrM"], "gvcf": Gvcf()}
+    result = engine.call(made.bam, made.reference, tmp_path, **options)
+    with pysam.VariantFile(str(vcf)) as records, pysam.VariantFile(str(result.files["gvcf"])) as blocks:
+        listed = list(records)
+        found = {record.pos: record for record in blocks if record.alts != ("<NON_REF>",)}
+    assert result.counts["variants"] == len(listed) > 20
+    assert sum(record.samples[0]["GT"] == (0,) for record in listed) >= 5
+    for record in listed:
+        extended = found[record.pos]
+        assert extended.alleles == (*record.alleles, "<NON_REF>")
+        for field in ("GT", "GQ"):
+            assert extended.samples[0][field] == record.samples[0][field]
+        for field in ("AF", "AD", "PL"):
+            assert extended.samples[0][field][:-1] == pytest.approx(record.samples[0][field])
+        assert all(len(extended.info[key]) == len(extended.alts) for key in extended.info if key.startswith("AS_"))
 
 
 # -- real reads ---------------------------------------------------------------------------------------------------

@@ -152,6 +152,16 @@ def test_haploid_calls() -> None:
     assert len(found.likelihoods) == len(found.alts) + 1
 
 
+def test_what_a_part_of_the_mitochondria_has_is_listed() -> None:
+    """A heteroplasmic deletion, and within it a variant that all molecules have."""
+    found = joined(
+        [extended(10, "ACGTA", "A", (0,), shares=(0.2, 0.01)), extended(12, "G", "T", (1,), shares=(0.9, 0.0))]
+    )
+    assert (found.ref, found.alts, found.genotype) == ("ACGTA", ("ACTTA", "A", NAME), (1,))
+    assert found.shares == (0.9, 0.2, 0.0)
+    assert len(found.likelihoods) == len(found.strands) == 4
+
+
 def test_likelihoods_are_bounds() -> None:
     """A joint genotype costs what the costlier of its parts costs."""
     parts = [extended(10, "ACGTA", "A", (0, 1), phase_set=10), extended(12, "G", "T,*", (1, 2), phase_set=10)]

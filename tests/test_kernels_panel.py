@@ -47,7 +47,7 @@ def count(reads: list[Read], sites: list[Site], bases: str | None, backend: Back
         np.array([ord(site.alt) for site in sites], dtype=np.uint8),
     )
     counts = SiteCounts(PlacedSites(listed, list(CONTIGS.items()), "reads"), backend)
-    stretch = None if bases is None else (0, np.frombuffer(bases.encode(), dtype=np.uint8))
+    stretch = None if bases is None else (0, backend.upload(np.array(list(bases.encode()), dtype=np.uint8)))
     middle = CONTIGS["chr1"] // 2
     for start, stop in ((0, middle), (middle, CONTIGS["chr1"])):
         counts.add(host, device, 0, start, stop, (0, len(reads)), stretch)

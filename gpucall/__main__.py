@@ -1,8 +1,6 @@
 """``python -m gpucall`` is the command line."""
 
-import sys
-
-from gpucall.cli import main
+from gpucall.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

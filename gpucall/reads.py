@@ -25,6 +25,8 @@ from .tiles import Intervals
 NOTHING = memoryview(b"")
 Place = tuple[int, int, int, Origins | None]  # of a piece in a batch: where it starts there, and ``Piece`` but its data
 PLACED_LAST = 1 << 30  # sort key of contig -1: unplaced reads close a sorted file
+PIECE_BYTES = 1 << 16  # of room for the last piece of a batch: an inflated BGZF block
+WALK_BYTES = 1 << 18  # that are looked through for records at once
 
 
 class Tile(NamedTuple):
@@ -166,29 +168,35 @@ class Batcher:
         self, carried: NDArray[np.uint8], tail: bytes, pieces: Iterator[Piece]
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int, bytes, list[Place], bool]:
         """Carried records, the rest of a record, and new pieces in one buffer, and where its records start."""
-        held = len(carried)
-        capacity = held + len(tail) + max(self.batching.batch_bytes, 1)
-        parts: list[Any] = [carried, np.frombuffer(tail, dtype=np.uint8)]
-        size = held + len(tail)
+        held, size = len(carried), len(carried) + len(tail)
+        capacity = size + max(self.batching.batch_bytes, 1)
+        raw = np.empty(capacity + PIECE_BYTES, dtype=np.uint8)
+        raw[:held] = carried
+        raw[held:size] = np.frombuffer(tail, dtype=np.uint8)
         where: list[Place] = []
-        finished = True
+        found = [self._walk(raw[:held], 0, where)[0]]
+        first, stop, finished = len(found[0]), held, True
         for piece in pieces:
             where.append((size, piece.file_offset, piece.within, piece.origins))
-            parts.append(np.frombuffer(piece.data, dtype=np.uint8))
+            if size + len(piece.data) > len(raw):
+                raw = np.concatenate([raw[:size], np.empty(len(piece.data), dtype=np.uint8)])
+            raw[size : size + len(piece.data)] = np.frombuffer(piece.data, dtype=np.uint8)
             size += len(piece.data)
+            if size - stop >= WALK_BYTES:  # while the bytes are in a cache
+                offsets, stop = self._walk(raw[:size], stop, where)
+                found.append(offsets)
             if size >= capacity:
                 finished = False
                 break
-        raw = np.concatenate(parts)
-        offsets, stop = self._walk(raw, held, where)
+        raw = raw[:size]
+        offsets, stop = self._walk(raw, stop, where)
         rest = raw[stop:].tobytes()
         if finished and rest:
             path, place = self._voffset(where, stop)
             raise CorruptInput(
                 f"{path}: the file ends inside a record at {place}: it is cut short or its index is another file's"
             )
-        first, _ = self._walk(raw[:held], 0, where)
-        return raw, np.concatenate([first, offsets]), len(first), rest, where, finished
+        return raw, np.concatenate([*found, offsets]), first, rest, where, finished
 
     def _walk(self, raw: NDArray[np.uint8], start: int, where: list[Place]) -> tuple[NDArray[np.int64], int]:
         offsets = np.empty((len(raw) - start) // kernel.FIXED_BYTES + 1, dtype=np.int64)
@@ -293,7 +301,8 @@ class Batcher:
             return nothing
         last_row = len(host.pos) - 1
         open_contig = -1 if finished or host.tid[last_row] < 0 else int(host.tid[last_row])
-        contigs, starts = np.unique(host.tid[placed], return_index=True)
+        starts = run_starts(host.tid[placed])
+        contigs = host.tid[placed[starts]]
         bounds = [*placed[starts].tolist(), int(placed[-1]) + 1]
         carry = nothing
         for contig, row, row_stop in zip(contigs.tolist(), bounds[:-1], bounds[1:], strict=True):
@@ -331,13 +340,24 @@ class Batcher:
 
 
 def thin_out(usable: NDArray[np.bool_], bins: NDArray[np.int64], hashes: NDArray[np.uint64], cap: int) -> None:
-    """Clear ``usable`` where more than ``cap`` usable reads share a bin, keeping the smallest hashes (ties stay)."""
+    """Clear ``usable`` where more than ``cap`` usable reads share a bin, keeping the smallest hashes (ties stay).
+
+    ``bins`` are in ascending order.
+    """
     rows = np.flatnonzero(usable)
-    _, starts, counts = np.unique(bins[rows], return_index=True, return_counts=True)
+    starts = run_starts(bins[rows])
+    counts = np.diff(starts, append=len(rows))
     for start, count in zip(starts[counts > cap], counts[counts > cap], strict=True):
         group = rows[start : start + count]
         limit = np.partition(hashes[group], cap - 1)[cap - 1]
         usable[group[hashes[group] > limit]] = False
+
+
+def run_starts(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Where each run of equal values begins."""
+    if len(values) == 0:
+        return np.empty(0, dtype=np.int64)
+    return np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1])
 
 
 def read_name(host: Records, row: int) -> str:

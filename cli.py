@@ -6,15 +6,10 @@ standard error and the exit code of its error (gpucall/errors.py); a traceback m
 
 from __future__ import annotations
 
-import gc
-import logging
-import os
-import select
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -22,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 import gpucall
-from gpucall.errors import GpucallError, HostMemoryError, Interrupted, QualityFailed, UsageError
+from gpucall import process
+from gpucall.errors import GpucallError, HostMemoryError, QualityFailed, UsageError
 
 if TYPE_CHECKING:
     from gpucall.config import DepthOutputs, Gvcf
@@ -240,8 +236,8 @@ def call(
     from gpucall import progress
     from gpucall.config import Reporting
 
-    _show_log(quiet, verbose)
-    _ready_for_batches()
+    process.show_log(quiet, verbose)
+    process.ready_for_batches()
     what = reads[0].name if len(reads) == 1 else f"{len(reads)} files"
     with progress.reporter(f"calling {what}", quiet=quiet) as report:
         result = gpucall.call(
@@ -332,8 +328,8 @@ def quality(
     from gpucall import progress
     from gpucall.config import Reporting
 
-    _show_log(quiet, verbose)
-    _ready_for_batches()
+    process.show_log(quiet, verbose)
+    process.ready_for_batches()
     what = reads[0].name if len(reads) == 1 else f"{len(reads)} files"
     with progress.reporter(f"measuring {what}", quiet=quiet) as report:
         result = gpucall.measure(
@@ -377,7 +373,7 @@ def demo(
     from gpucall import demo as library
     from gpucall import progress
 
-    _show_log(quiet, verbose)
+    process.show_log(quiet, verbose)
     with progress.reporter("demo", quiet=quiet) as report:
         result = library.run(out, seed=seed, device=device.value, threads=threads, progress=report)
     if not quiet:
@@ -421,7 +417,7 @@ def relate(
     from gpucall import progress
     from gpucall.cohort import relate as library
 
-    _show_log(quiet, verbose)
+    process.show_log(quiet, verbose)
     with progress.reporter(f"relating {len(sketches)} samples", quiet=quiet) as report:
         result = library.relate(
             sketches, out, ped=ped, min_kinship=min_kinship, device=device.value, threads=threads, progress=report
@@ -462,7 +458,7 @@ def explain(
     """
     from gpucall import explain as library
 
-    _show_log(quiet=True, verbose=False)
+    process.show_log(quiet=True, verbose=False)
     explanation = library.explain(
         reads, reference, site, device=device.value, threads=threads, sex=sex, ploidy_regions=ploidy_regions
     )
@@ -522,41 +518,6 @@ def doctor(
     typer.echo(library.to_json(report) if as_json else library.to_text(report))
 
 
-class _LogHandler(logging.Handler):
-    """Prints to what standard error is at the time: while a progress bar is drawn, that is the lines above it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(f"gpucall: {record.getMessage()}", file=sys.stderr)
-
-
-class _WithoutPandas:
-    """Keeps pandas out of this process: pyarrow imports it, where it is installed, for 0.7 s, only to ask whether the
-    lists that it is given are pandas'."""
-
-    @staticmethod
-    def find_spec(name: str, *_: Any) -> None:
-        """As of an importer that has no such module, but for pandas, which nobody has."""
-        if name == "pandas":
-            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-
-
-def _ready_for_batches() -> None:
-    """Settings of the process that a stream of batches runs faster with."""
-    from gpucall import machine
-
-    machine.keep_freed_memory()
-    sys.meta_path.insert(0, cast(Any, _WithoutPandas))
-
-
-def _show_log(quiet: bool, verbose: bool) -> None:
-    """Send the library's log to standard error: what was decided, every step, or nothing but warnings."""
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose contradict each other: give one of them")
-    logger = logging.getLogger("gpucall")
-    logger.handlers[:] = [_LogHandler()]
-    logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
-
-
 def _site_lists(reference: Path, panel: str | None, components: int | None, sketch_sites: str | None) -> Any:
     """The lists of sites that were asked for; the panel that is usual for the reference, where none was named."""
     from gpucall.config import SiteLists
@@ -589,30 +550,6 @@ def _fail_on_qc(result: CallResult | QcResult) -> None:
         )
 
 
-@contextmanager
-def _signals_as_errors() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into ``Interrupted`` in the main thread, so that half-written files are removed.
-
-    Later signals are ignored: cleaning up must not be interrupted in its turn. A signal that the caller has had
-    ignored (``nohup``) stays ignored.
-    """
-
-    def stop(number: int, frame: Any) -> None:
-        for each in handled:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(f"interrupted by {signal.Signals(number).name}; nothing is left half-written, run it again")
-
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handled = {each: signal.getsignal(each) for each in wanted if signal.getsignal(each) != signal.SIG_IGN}
-    for each in handled:
-        signal.signal(each, stop)
-    try:
-        yield
-    finally:
-        for each, handler in handled.items():
-            signal.signal(each, handler)
-
-
 def _fail(message: str, exit_code: int) -> int:
     print(f"gpucall: error: {' '.join(message.split())}", file=sys.stderr)
     return exit_code
@@ -629,20 +566,10 @@ def _bug() -> int:
     return _fail(f"{invitation} and the output of 'gpucall doctor'", 1)
 
 
-def _reader_left() -> bool:
-    """Whether whoever read our output has gone (``gpucall doctor | head -1``); then nothing more is written to it."""
-    output = select.poll()
-    output.register(sys.stdout, 0)
-    gone = any(event & select.POLLERR for _, event in output.poll(0))
-    if gone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return gone
-
-
 def _run(arguments: Sequence[str]) -> None:
     """Parse and run. Typer's own entry is not used: it ends every broken pipe, a decoder's too, without a word."""
     command = typer.main.get_command(app)
-    with _signals_as_errors(), command.make_context("gpucall", list(arguments)) as context:
+    with process.signals_as_errors(), command.make_context("gpucall", list(arguments)) as context:
         command.invoke(context)
 
 
@@ -659,22 +586,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail("the machine's memory is exhausted; lower --memory or --threads", HostMemoryError.exit_code)
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _reader_left():
+        if isinstance(error, BrokenPipeError) and process.reader_left():
             return 128 + signal.SIGPIPE
         return _bug()
     return 0
 
 
 def entry() -> None:
-    """The command ``gpucall``: a process of its own, which makes many objects without cycles and ends at once."""
-    gc.set_threshold(500_000)  # looking through the objects costs 5 % of a run
-    code = main()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        sys.exit(code)
-    os._exit(code)  # taking the interpreter apart takes 0.1 s
+    """The command ``gpucall``: a process of its own."""
+    process.collect_rarely()
+    process.end(main())
 
 
 if __name__ == "__main__":

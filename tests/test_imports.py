@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 FLOORS = {
     "cli": ["gpucall.cli", "gpucall.__main__"],
     "run": [
-        *("gpucall.run.*", "gpucall.demo", "gpucall.doctor", "gpucall.progress"),
+        *("gpucall.run.*", "gpucall.demo", "gpucall.doctor", "gpucall.progress", "gpucall.process"),
         *("gpucall.explain", "gpucall.explain.*"),
     ],
     "api": ["gpucall"],

@@ -1,0 +1,98 @@
+"""What a command does with its process: its log, its signals, its memory and its end."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, cast
+
+from gpucall import machine
+from gpucall.errors import Interrupted, UsageError
+
+
+class LogHandler(logging.Handler):
+    """Prints to what standard error is at the time: while a progress bar is drawn, that is the lines above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"gpucall: {record.getMessage()}", file=sys.stderr)
+
+
+class WithoutPandas:
+    """Keeps pandas out of this process: pyarrow imports it, where it is installed, for 0.7 s, only to ask whether the
+    lists that it is given are pandas'."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        """As of an importer that has no such module, but for pandas, which nobody has."""
+        if name == "pandas":
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+
+def ready_for_batches() -> None:
+    """Settings of the process that a stream of batches runs faster with."""
+    machine.keep_freed_memory()
+    sys.meta_path.insert(0, cast(Any, WithoutPandas))
+
+
+def show_log(quiet: bool, verbose: bool) -> None:
+    """Send the library's log to standard error: what was decided, every step, or nothing but warnings."""
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict each other: give one of them")
+    logger = logging.getLogger("gpucall")
+    logger.handlers[:] = [LogHandler()]
+    logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+@contextmanager
+def signals_as_errors() -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP into ``Interrupted`` in the main thread, so that half-written files are removed.
+
+    Later signals are ignored: cleaning up must not be interrupted in its turn. A signal that the caller has had
+    ignored (``nohup``) stays ignored.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(f"interrupted by {signal.Signals(number).name}; nothing is left half-written, run it again")
+
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handled = {each: signal.getsignal(each) for each in wanted if signal.getsignal(each) != signal.SIG_IGN}
+    for each in handled:
+        signal.signal(each, stop)
+    try:
+        yield
+    finally:
+        for each, handler in handled.items():
+            signal.signal(each, handler)
+
+
+def reader_left() -> bool:
+    """Whether whoever read our output has gone (``gpucall doctor | head -1``); then nothing more is written to it."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    gone = any(event & select.POLLERR for _, event in output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
+
+
+def collect_rarely() -> None:
+    """Look for cycles of objects rarely: there are many objects and few cycles, and looking costs 5 % of a run."""
+    gc.set_threshold(500_000)
+
+
+def end(code: int) -> NoReturn:
+    """End the process at once, which spares the 0.1 s of taking the interpreter apart."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)
+    os._exit(code)

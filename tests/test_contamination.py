@@ -150,6 +150,18 @@ def test_a_panel_is_read(tmp_path: Path) -> None:
     assert panel.load.tolist() == [[1, 2], [3, 4]]
 
 
+def test_of_several_alternates_the_first_counts(tmp_path: Path) -> None:
+    """As VerifyBamID2 reads them; its panel of GRCh37 has such sites."""
+    panel = read_panel(write_panel(tmp_path, GOOD[0].replace("A\tG", "A\tT,G"), *GOOD[1:]))
+    assert list(panel.sites.lines()) == ["chr1\t10\tA\tT\n", "chr2\t20\tC\tT\n"]
+
+
+def test_verifybamid2s_panels_are_read(shared_data: Path) -> None:
+    for bed in sorted((shared_data / "panels").glob("*.bed")):
+        panel = read_panel(str(bed.with_suffix("")))
+        assert len(panel.mean) == len(panel.load) == len(bed.read_text().splitlines())
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

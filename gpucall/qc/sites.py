@@ -105,6 +105,8 @@ def parse_site(path: Path, number: int, line: str, vcf: bool) -> tuple[str, int,
         raise InputError(
             f"{path}: line {number} is no site; expected {'a VCF record' if vcf else 'contig, start, stop, REF, ALT'}"
         ) from None
+    if not vcf:  # of several alternates VerifyBamID2 takes the first (2.0.1, ContaminationEstimator::ReadChooseBed)
+        alt = alt.split(",")[0]
     plain = len(ref) == len(alt) == 1 and ref in "ACGT" and alt in "ACGT" and ref != alt
     if vcf and not plain:
         return None

@@ -69,6 +69,13 @@ def test_small_groups_are_compared_with_all(tmp_path: Path) -> None:
     assert {each.group for member in members for each in member.outliers} <= {"all samples"}
 
 
+def test_nothing_stands_out_of_a_few_samples(tmp_path: Path) -> None:
+    members = find_members([cohorts.make(tmp_path, 12)])[:7]
+    members[0].verdict.figures["mean_insert_size"] = 31.0
+    find_outliers(members, Cohort())
+    assert not any(member.outliers for member in members)
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -145,7 +145,9 @@ def rejudge(members: Iterable[Member], profile: str) -> None:
 
 
 def find_outliers(members: Sequence[Member], settings: Cohort) -> None:
-    """Note on every sample which of its figures stand out, the farthest first."""
+    """Note on every sample which of its figures stand out, the farthest first; in a small cohort none does."""
+    if len(members) < settings.min_group:
+        return
     peers = {member.group: peers_of(member, members, settings) for member in members_by_group(members)}
     for metric in FIGURES:
         if metric in UNJUDGED:

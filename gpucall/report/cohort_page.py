@@ -67,7 +67,8 @@ def to_look_at(members: Sequence[Member], target: Path, settings: Cohort) -> str
     rest = f"<p>{more:,} more are in cohort.qc.tsv.</p>" if more else ""
     said = (
         f"A figure stands out where it lies more than {settings.outlier:g} robust standard deviations from the median"
-        f" of its platform and batch (groups below {settings.min_group} samples: of the platform, or of all)."
+        f" of its platform and batch (groups below {settings.min_group} samples: of the platform, or of all; in a"
+        " cohort that is smaller itself nothing does)."
     )
     return f'<p class="soft">{escape(said)}</p><div class="card full">{shown}{rest}</div>\n'
 

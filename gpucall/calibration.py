@@ -22,7 +22,7 @@ from .io.reference import Reference
 from .kernels import calibrate as kernel
 from .kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
 from .kernels.tables import SCALE, default_gap_phreds
-from .reads import Batch, sort_keys
+from .reads import Batch, run_starts, sort_keys
 
 DEEPEST = 4095  # reads; deeper positions are counted there
 
@@ -87,7 +87,7 @@ class SampleFit:
         rows = candidates
         if self._end is not None:
             rows = rows[sort_keys(host.tid[rows], host.pos[rows]) <= sort_keys(*np.array(self._end)[:, None])]
-        for tid in np.unique(host.tid[rows]).tolist():
+        for tid in host.tid[rows[run_starts(host.tid[rows])]].tolist():
             self._add_contig(batch, tid, rows[host.tid[rows] == tid])
         return len(rows) < len(candidates)
 

@@ -211,15 +211,9 @@ class Run(Stream):
         )
         for owned in self.owned(contig, tile):
             for start, stop, kind in self.ploidies.split(contig, *owned):
-                calls = {
-                    n: [
-                        with_unlisted(call, settings.non_ref)
-                        for call in examined.calls[n]
-                        if start <= call.position < stop
-                    ]
-                    for n in OPTIONS[kind]
-                }
-                if calls:
+                inside = (c for n in OPTIONS[kind] for c in examined.calls[n] if start <= c.position < stop)
+                if OPTIONS[kind]:
+                    calls = [with_unlisted(call, settings.non_ref) for call in inside]
                     yield Positions(contig, whole.part(start, stop), calls)
 
     def _explaining(self, contig: str, tile: Tile, first: Pass) -> list[Call]:

@@ -113,13 +113,15 @@ class Merger:
     def add(self, contig: str, confidence: Confidence, calls: Sequence[Call]) -> list[Records]:
         """Positions that follow those before, all of them in the territory, and their calls; records that are complete.
 
-        Positions of the territory before these that never came have no reads.
+        Calls of another ploidy than their stretch's are left out. Positions of the territory before these that never
+        came have no reads.
         """
         at = confidence.start
         while at < confidence.stop:
             stretch = self._advance(contig, at)
             stop = min(stretch.stop, confidence.stop)
-            self._take(confidence.part(at, stop), [call for call in calls if at <= call.position < stop])
+            inside = (call for call in calls if at <= call.position < stop)
+            self._take(confidence.part(at, stop), [call for call in inside if call.ploidy == stretch.ploidy])
             at = stop
         return self._take_out()
 

@@ -42,11 +42,11 @@ class Sink(Protocol):
 
 
 class Positions(NamedTuple):
-    """Consecutive positions of a contig, and their calls under each ploidy that was looked at."""
+    """Consecutive positions of a contig, and their calls under every ploidy that was looked at."""
 
     contig: str
     confidence: Confidence
-    calls: dict[int, list[Call]]
+    calls: list[Call]
 
 
 class KindStretch(NamedTuple):
@@ -67,11 +67,6 @@ class Run:
 
     kind: Kind
     options: dict[int, list[Stretch]]
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the ploidies do not depend on the sample."""
-        return self.kind in FIXED
 
     @cached_property
     def contigs(self) -> set[str]:
@@ -131,9 +126,7 @@ class GvcfOutput:
             while not self._holds(contig, confidence.start):
                 self._end_run()
             mergers = self._open_run()
-            if self._runs[-1].is_known:
-                calls = dict.fromkeys(mergers, next(iter(calls.values())))
-            self._emit({n: merger.add(contig, confidence, calls.get(n, [])) for n, merger in mergers.items()})
+            self._emit({n: merger.add(contig, confidence, calls) for n, merger in mergers.items()})
 
     def close(self, ploidy: Callable[[Kind], int], lines: Iterable[str] = ()) -> None:
         """Write the rest, now that every ploidy is known."""

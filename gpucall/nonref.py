@@ -109,19 +109,19 @@ def joined(calls: Sequence[Call]) -> Call:
         return calls[0]
     ref = joint_reference(calls)
     copies = list(called_copies(calls, ref))
-    listed = [*copies, *minor_copies(calls, ref)]
-    sequences = list(dict.fromkeys(sequence for sequence, _ in listed if sequence != ref))
-    states = [(0,) * len(calls)]
-    states += [next(state for other, state in listed if other == sequence) for sequence in sequences]
-    states.append(tuple(len(call.alts) for call in calls))
+    found = {ref: (0,) * len(calls)}
+    for sequence, state in (*copies, *minor_copies(calls, ref)):
+        found.setdefault(sequence, state)
+    sequences = list(found)
+    states = [*found.values(), tuple(len(call.alts) for call in calls)]
     phase_set = shared_phase(calls)
-    genotype = tuple([ref, *sequences].index(sequence) for sequence, _ in copies)
+    genotype = tuple(sequences.index(sequence) for sequence, _ in copies)
     likelihoods = joint_likelihoods(calls, states)
     depth = max(call.depth for call in calls)
     return replace(
         calls[0],
         ref=ref,
-        alts=(*sequences, calls[0].alts[-1]),
+        alts=(*sequences[1:], calls[0].alts[-1]),
         genotype=genotype if phase_set >= 0 else tuple(sorted(genotype)),
         strands=[joint_strands(calls, state) for state in states],
         likelihoods=likelihoods,

@@ -84,12 +84,12 @@ def reader_left() -> bool:
 
 
 def collect_rarely() -> None:
-    """Look for cycles of objects rarely: there are many objects and few cycles, and looking costs 5 % of a run."""
+    """Look for cycles of objects rarely: a run makes many objects and few cycles, and looking takes time."""
     gc.set_threshold(500_000)
 
 
 def end(code: int) -> NoReturn:
-    """End the process at once, which spares the 0.1 s of taking the interpreter apart."""
+    """End the process at once, without taking the interpreter apart."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

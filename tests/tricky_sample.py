@@ -178,10 +178,10 @@ def with_nm(read: Read, reference: str) -> Read:
     for length, kind in fixtures.parse_cigar(read.cigar):
         if kind == "M":
             distance += sum(a != b for a, b in zip(read.seq[base:], reference[at : at + length], strict=False))
-        else:
+        elif kind in "ID":
             distance += length
-        at += length * (kind != "I")
-        base += length * (kind != "D")
+        at += length * (kind in "MD")
+        base += length * (kind in "MIS")
     return replace(read, tags=read.tags + b"NMC" + bytes([distance]))
 
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import deflate
 
@@ -156,9 +156,8 @@ class BgzfStream:
             )
 
     def _inflate_all(self, data: memoryview, blocks: list[Block]) -> Iterator[bytearray]:
-        if self._pool is None:  # one by one: each is used while it is in a cache
-            yield from (inflate(data, block, self.path) for block in blocks)
-            return
-        groups = [blocks[i : i + BLOCKS_PER_TASK] for i in range(0, len(blocks), BLOCKS_PER_TASK)]
-        for inflated in self._pool.map(lambda group: _inflate_group(data, group, self.path), groups):
+        size = BLOCKS_PER_TASK if self._pool else 1  # without threads each is used while it is in a cache
+        groups = [blocks[i : i + size] for i in range(0, len(blocks), size)]
+        run: Any = self._pool.map if self._pool else map
+        for inflated in run(lambda group: _inflate_group(data, group, self.path), groups):
             yield from inflated

@@ -19,6 +19,7 @@ from ..backend import Backend
 from ..config import DepthOutputs
 from ..errors import EmptyInput, UsageError
 from ..io.bed import BedWriter
+from ..reads import run_starts
 from ..tiles import bed_rows
 
 Contigs = Sequence[tuple[str, int]]
@@ -329,7 +330,7 @@ class RunWriter:
         """Take runs, write all but the last."""
         starts = np.concatenate([self._held[0], starts])
         values = np.concatenate([self._held[1], self._value(depths)])
-        new = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+        new = run_starts(values)
         starts, values = starts[new], values[new]
         self._write(starts[:-1], starts[1:], values[:-1])
         self._held = (starts[-1:], values[-1:])

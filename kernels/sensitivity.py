@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from .bits import WORD, lowest_bit, word_of
 from .jit import cpu_loop, shared
 
 MULTIPLIER, INCREMENT = 0x5DEECE66D, 0xB  # java.util.Random
 UNUSED_BITS = 16
 DOUBLE_BITS, LOW_BITS = 53, 27  # of nextDouble: 26 bits of one state, 27 of the next
+HIGH_BITS = DOUBLE_BITS - LOW_BITS
 KINDS = 127  # weights, of qualities 0 to 126
 MOST_TRIES = 600  # SAMPLING_MAX: then the draw is a quality of 0
 BLOCK = 1024  # tries
-CELL_BITS = 12  # of a state, by which tries are ruled out
 
 
 def _jumps(each: int) -> tuple[Any, Any]:
@@ -73,25 +74,45 @@ def kind_of(value: Any) -> Any:
 
 
 @shared
-def find_candidates(state: Any, cells: Any, found: Any) -> Any:
-    """Write the tries of a block that their first state does not rule out to ``found``; how many these are."""
-    count = np.uint64(0)
-    for k in range(BLOCK):
-        found[count] = np.uint16(k)
-        count += np.uint64(cells[jump(state, k) >> np.uint64(64 - CELL_BITS)])
-    return np.int64(count)
+def bit_of(word: Any, number: Any) -> Any:
+    """Bit ``number`` of a word, 0 where it has none."""
+    return word >> number if number < np.uint64(WORD) else np.uint64(0)
 
 
 @shared
-def keep_likely(state: Any, limits: Any, count: Any, found: Any) -> Any:
-    """Keep of ``found`` the tries that their third state does not rule out either; how many these are."""
+def mark_candidates(state: Any, low: Any, high: Any, marked: Any) -> None:
+    """Set ``marked[k]`` where the first state of try ``k`` of a block does not rule it out.
+
+    The first double's lower bits are those of the second state. Its upper bits times ``KINDS`` leave one quality or
+    two. The bits of ``low`` and ``high`` are the qualities that have a weight.
+    """
+    for k in range(BLOCK):
+        least = (jump(state, k) >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
+        one, two = least >> np.uint64(HIGH_BITS), (least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)
+        marked[k] = np.uint8((bit_of(low, one) | bit_of(low, two)) & np.uint64(1))
+    if high != np.uint64(0):
+        for k in range(BLOCK):
+            least = (jump(state, k) >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
+            one, two = least >> np.uint64(HIGH_BITS), (least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)
+            more = bit_of(high, one - np.uint64(WORD)) | bit_of(high, two - np.uint64(WORD))
+            marked[k] |= np.uint8(more & np.uint64(1))
+
+
+@shared
+def keep_likely(state: Any, limits: Any, marked: Any, found: Any) -> Any:
+    """Write the marked tries that their third state does not rule out either to ``found``; how many these are."""
     kept = np.uint64(0)
-    for c in range(count):
-        k = found[np.uint64(c)]
-        first = jump(state, k)
-        found[kept] = k
-        limit = limits[first >> np.uint64(64 - CELL_BITS)]
-        kept += np.uint64((step(step(first)) >> np.uint64(64 - CELL_BITS)) < limit)
+    for start in range(0, BLOCK, WORD):
+        word = word_of(marked, start)
+        while word != np.uint64(0):
+            k = start + lowest_bit(word)
+            word &= word - np.uint64(1)
+            first = jump(state, k)
+            least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
+            limit = limits[least >> np.uint64(HIGH_BITS)]
+            limit = max(limit, limits[(least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)])
+            found[kept] = np.uint16(k)
+            kept += np.uint64((step(step(first)) >> np.uint64(64 - HIGH_BITS)) < limit)
     return np.int64(kept)
 
 
@@ -114,7 +135,7 @@ def add_draw(quality: Any, draw: Any, terms: Any, total: Any, reached: Any, hits
 
 @cpu_loop
 def draw_sums_cpu(
-    draws: int, terms: int, seed: int, cells: Any, limits: Any, weights: Any, reached: Any, found: Any, hits: Any
+    draws: int, terms: int, seed: int, limits: Any, weights: Any, reached: Any, marked: Any, found: Any, hits: Any
 ) -> None:
     """RouletteWheel.sampleCumulativeSums: sums of 0, 1, ... ``terms - 1`` drawn qualities, again and again.
 
@@ -124,22 +145,27 @@ def draw_sums_cpu(
         how many in all, a multiple of ``terms``.
     seed
         the generator's first state.
-    cells, limits
-        uint8, uint64[2**CELL_BITS]: by the upper bits of a try's first state, 1 where it may give a quality, and above
-        the upper bits of all third states with which it may.
+    limits
+        uint64[KINDS + 1]: above the upper ``HIGH_BITS`` of all third states with which a quality is drawn, 0: with
+        none. The last one is 0.
     weights
         uint64[KINDS]: a double d is below a quality's weight where d * 2**53 is below this.
     reached
         int32: thresholds that a sum reaches, for every sum.
-    found
-        uint16[BLOCK + 1], to work in.
+    marked, found
+        uint8, uint16[BLOCK + 1], to work in.
     hits
         int64[m, thresholds + 1]: sums of 0, 1, ... m - 1 qualities by the thresholds that they reach.
     """
     state, begin, last = step(np.uint64(seed)), np.int64(0), np.int64(0)
     draw, total = np.int64(0), np.int64(0)
+    low, high = np.uint64(0), np.uint64(0)
+    for kind in range(WORD):
+        low |= np.uint64(limits[kind] > 0) << np.uint64(kind)
+        high |= np.uint64(limits[kind + WORD] > 0) << np.uint64(kind)
     while draw < draws:
-        count = keep_likely(state, limits, find_candidates(state, cells, found), found)
+        mark_candidates(state, low, high, marked)
+        count = keep_likely(state, limits, marked, found)
         for c in range(count):
             quality = drawn_quality(state, found[np.uint64(c)], weights)
             number = begin + found[np.uint64(c)] + 1

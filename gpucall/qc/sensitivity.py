@@ -14,33 +14,24 @@ LOG_ODDS = 3.0  # WgsMetrics.LOG_ODDS_THRESHOLD
 SEED = 51  # RANDOM_SEED
 
 
-def limits_by_cell(weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Of what the upper bits of a try's first state may draw, above which upper bits of the third state none is kept.
-
-    A cell's doubles times ``KINDS``, rounded, give a quality of its lowest or its highest, or one between.
-    """
-    cells = 1 << kernel.CELL_BITS
-    upper = np.where(
-        weights > 0, ((weights - (weights > 0)) >> np.uint64(kernel.DOUBLE_BITS - kernel.CELL_BITS)) + 1, 0
-    )
-    low = kernel.KINDS * np.arange(cells) // cells
-    high = np.minimum(kernel.KINDS * np.arange(1, cells + 1) // cells, kernel.KINDS - 1)
-    return np.maximum(upper[low], upper[high]).astype(np.uint64)
+def limits_by_kind(weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Above which upper bits of a try's third state no quality of each kind is drawn; 0 after the last."""
+    below = np.uint64(kernel.DOUBLE_BITS - kernel.HIGH_BITS)
+    return np.append(np.where(weights > 0, ((weights - (weights > 0)) >> below) + 1, 0), 0).astype(np.uint64)
 
 
 def quality_sums(qualities: NDArray[np.int64], thresholds: NDArray[np.float64], kept: int) -> NDArray[np.float64]:
     """Chances that the sum of m qualities, drawn by their counts, reaches each threshold: float64[kept, thresholds]."""
     shares = qualities[: kernel.KINDS] / int(qualities[: kernel.KINDS].sum())
     weights = np.ceil(np.ldexp(shares / shares.max(), kernel.DOUBLE_BITS)).astype(np.uint64)
-    limits = limits_by_cell(weights)
+    limits = limits_by_kind(weights)
     terms = len(thresholds)
     most = int(np.flatnonzero(weights)[-1]) * terms
     reached = np.searchsorted(thresholds, np.arange(most + 1), side="right").astype(np.int32)
     hits = np.zeros((kept, terms + 1), dtype=np.int64)
-    found = np.zeros(kernel.BLOCK + 1, dtype=np.uint16)
+    marked, found = (np.zeros(kernel.BLOCK + 1, dtype=kind) for kind in (np.uint8, np.uint16))
     seed = (SEED ^ kernel.MULTIPLIER) << kernel.UNUSED_BITS
-    cells = (limits > 0).astype(np.uint8)
-    kernel.draw_sums_cpu(SAMPLES * terms, terms, seed, cells, limits, weights, reached, found, hits)
+    kernel.draw_sums_cpu(SAMPLES * terms, terms, seed, limits, weights, reached, marked, found, hits)
     above: NDArray[np.float64] = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1][:, 1:] / SAMPLES
     return above
 

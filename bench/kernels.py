@@ -163,7 +163,8 @@ def check_match(case: Case, backend: Backend) -> None:
             raise MismatchError(f"{case.kernel}: argument {number + 1} differs on {backend.describe()} after a run")
 
 
-SCRATCH = {"pairhmm.scores": 5}  # arguments that are workspace, of which each device makes its own use
+# Arguments that are workspace, of which each device makes its own use.
+SCRATCH = {"pairhmm.scores": 5, "stats.reads": 3, "wgs.aligned": 7}
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

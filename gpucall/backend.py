@@ -8,12 +8,15 @@ the number of items.
 from __future__ import annotations
 
 import importlib
+import math
 import threading
 import warnings
 from functools import cache
 from typing import Any
 
 from .errors import DeviceMemoryError, NoUsableDevice, UsageError
+
+CACHE_LINE = 64  # bytes; vectors that lie across two cost twice
 
 
 @cache
@@ -39,8 +42,12 @@ class CpuBackend:
         loop(kernel, "cpu")(items, *arguments)
 
     def workspace(self, kernel: str, *sizes: int) -> Any:
-        """uint16 memory for ``kernel`` to work in, in the shape that its ``..._workspace_<target>`` says."""
-        return self.xp.empty(loop(f"{kernel}_workspace", self.target)(*sizes), dtype=self.xp.uint16)
+        """Memory for ``kernel`` to work in, of the shape and type that its ``..._workspace_<target>`` says."""
+        shape, kind = loop(f"{kernel}_workspace", self.target)(*sizes)
+        size = math.prod(shape) * self.xp.dtype(kind).itemsize
+        memory = self.xp.empty(size + CACHE_LINE, dtype=self.xp.uint8)
+        start = -memory.ctypes.data % CACHE_LINE
+        return memory[start : start + size].view(kind).reshape(shape)
 
     def upload(self, value: Any) -> Any:
         """The array (or named tuple of arrays) where kernels can reach it."""
@@ -108,7 +115,8 @@ class CudaBackend:
             loop(kernel, "cuda")[-(-items // self.block), self.block](items, *handles)
 
     def workspace(self, kernel: str, *sizes: int) -> Any:
-        return self.xp.empty(loop(f"{kernel}_workspace", self.target)(*sizes), dtype=self.xp.uint16)
+        shape, kind = loop(f"{kernel}_workspace", self.target)(*sizes)
+        return self.xp.empty(shape, dtype=kind)
 
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)

@@ -1,4 +1,7 @@
-"""bits: 64 answers in one word, to go through those that are yes without a branch for each of the others."""
+"""bits: 64 bytes at once on a CPU, and their 64 answers in one word.
+
+LLVM makes AVX-512, AVX2, SSE or NEON of them. Plain Python, as it stands here, gives the same.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .jit import when_compiling
+from .jit import shared, when_compiling
 
 WORD = 64
+
+
+@shared
+def whole_words(size: Any) -> Any:
+    """A number, rounded up to a multiple of 64."""
+    return -(-size // WORD) * WORD
 
 
 def word_of(flags: Any, start: Any) -> Any:
@@ -16,10 +25,29 @@ def word_of(flags: Any, start: Any) -> Any:
     return np.uint64(sum(1 << k for k in range(WORD) if flags[start + k]))
 
 
-def lowest_bit(word: Any) -> Any:
-    """Number of the lowest bit that is set in a word other than 0."""
-    word = int(word)
-    return (word & -word).bit_length() - 1
+def load_bytes(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
+    """The 64 bytes of ``data`` from ``start`` on, ``other`` in place of those outside of lanes [low, high).
+
+    All of ``data[start : start + 64]`` must exist (CPU only).
+    """
+    lanes = np.arange(WORD)
+    return np.where((lanes >= low) & (lanes < high), data[start : start + WORD], np.uint8(other))
+
+
+def count_equal(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
+    """How many of 64 bytes are ``value`` in their bits ``inside``.
+
+    ``counters[at + lane]``, uint8, moves by ``change``, modulo 256, for each lane whose byte is. All of
+    ``counters[at : at + 64]`` must exist (CPU only).
+    """
+    equal = (some & inside) == value
+    counters[at : at + WORD] += equal * np.uint8(change & 255)
+    return int(np.count_nonzero(equal))
+
+
+def equal_bytes(some: Any, value: Any) -> Any:
+    """How many of 64 bytes are ``value`` (CPU only)."""
+    return int(np.count_nonzero(some == value))
 
 
 @when_compiling

@@ -55,7 +55,7 @@ HAVE_NUMBA_CUDA = _cuda_in_sight()
 
 
 _IMPORTS = re.compile(
-    rb"^(?:from|import) (?:gpucall\.)?(?:\.|kernels|bench)\.?([a-z_]*)(?: import ([a-z_, ]*))?", re.MULTILINE
+    rb"^[ ]*(?:from|import) (?:gpucall\.)?(?:\.|kernels|bench)\.?([a-z_]*)(?: import ([a-z_, ]*))?", re.MULTILINE
 )
 
 
@@ -132,6 +132,28 @@ def shared(function: F) -> F:
     if HAVE_NUMBA_CUDA and not SIMULATOR:
         function = cuda_register_jitable(function)
     return function
+
+
+def on_cuda(function: F) -> F:
+    """Mark a scalar function as compiled for CUDA; for the CPU another is compiled in its place (``on_cpu``)."""
+    if HAVE_NUMBA_CUDA and not SIMULATOR:
+        function = cuda_register_jitable(function)
+    return function
+
+
+def on_cpu(function: Callable[..., Any]) -> Callable[[F], F]:
+    """Compile what is decorated in place of ``function`` for the CPU; it takes the same arguments and does the same."""
+
+    def decorate(instead: F) -> F:
+        def register() -> None:
+            from numba.extending import overload
+
+            overload(function, strict=False, jit_options={"forceinline": True})(lambda *kinds: instead)
+
+        when_compiling(register)
+        return instead
+
+    return decorate
 
 
 def cpu_loop(function: F) -> F:

@@ -286,9 +286,9 @@ def scores_cuda(
         score_segment(i, i, records, segments, haplotypes, cap, costs, cells, out)
 
 
-def scores_workspace_cuda(items: int, longest: int, half: int) -> tuple[int, int]:
-    """Shape of ``cells`` uint16 for ``items`` segments, haplotypes of ``longest`` bases and bands of ``half``."""
-    return band_slots(2 * half + 1), items
+def scores_workspace_cuda(items: int, longest: int, half: int) -> tuple[tuple[int, int], Any]:
+    """Shape and type of ``cells`` for ``items`` segments, haplotypes of ``longest`` bases and bands of ``half``."""
+    return (band_slots(2 * half + 1), items), np.uint16
 
 
 # -- one segment a lane ----------------------------------------------------------------------------------------------
@@ -408,10 +408,10 @@ def scores_cpu(
         i = stop
 
 
-def scores_workspace_cpu(items: int, longest: int, half: int) -> tuple[int, int]:
+def scores_workspace_cpu(items: int, longest: int, half: int) -> tuple[tuple[int, int], Any]:
     """``scores_workspace_cuda`` for the CPU. A group's first row is at least -half // 2 (``segment_bounds``)."""
     rows = min(longest + 2 * half, LONGEST_PART + 2 * WIDEST_GROUP)
-    return ROWS + rows * ROW_SLOTS + band_slots(2 * half + 1), LANES
+    return (ROWS + rows * ROW_SLOTS + band_slots(2 * half + 1), LANES), np.uint16
 
 
 @shared

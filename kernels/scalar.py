@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .jit import shared
+from .jit import on_cuda, shared, when_compiling
 from .records import CIGAR_EQ, CIGAR_M, CIGAR_X, consumes_query, consumes_reference, u32
 
 # 4-bit codes of SAM v1, section 4.2.3 (=ACMGRSVTWYHKDBN) <-> 0-3 for A, C, G, T; 4: anything else
@@ -36,7 +36,13 @@ for _bit in range(64):
     BIT_INDEX[((DE_BRUIJN << _bit) & 0xFFFFFFFFFFFFFFFF) >> 58] = _bit
 
 
-@shared
+@when_compiling
+def _teach_instructions() -> None:
+    """Have numba compile some functions as single instructions of the CPU."""
+    from . import bits_cpu  # noqa: F401
+
+
+@on_cuda
 def lowest_bit(value: Any) -> Any:
     """Index of the lowest bit that is set in a uint64 other than 0."""
     alone = value & (~value + np.uint64(1))

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, lowest_bit, word_of
+from .bits import WORD, word_of
 from .jit import cpu_loop, shared
+from .scalar import lowest_bit
 
 MULTIPLIER, INCREMENT = 0x5DEECE66D, 0xB  # java.util.Random
 UNUSED_BITS = 16

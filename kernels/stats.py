@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .bits import WORD, count_equal, load_bytes, whole_words
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
 from .qc import flag_key
 from .records import (
     AUX_SIZE,
@@ -36,6 +38,7 @@ from .records import (
     u32,
     u64,
 )
+from .scalar import nt16_at
 
 # Which read of its fragment a record is: not one of a pair, the first, the last, or of a pair but neither (or both).
 UNPAIRED, FIRST, LAST, OTHER = range(4)
@@ -43,25 +46,12 @@ ORDERS = 4
 LENGTH_KINDS = ORDERS * 2  # x 1: supplementary
 QUALITY_CLASSES = ORDERS * 2  # x 1: failed the vendor's filter
 BASE_CLASSES = QUALITY_CLASSES * 2  # x 1: reverse
-PAIR_CLASSES = BASE_CLASSES * 2  # x 1: an odd number of bases
+CODES = 16  # of bases
 
-COMMON = 64  # qualities below are counted in a table small enough for a cache, others in one of 256 columns
 GC_BINS = 200  # samtools stats' ngc
+NT16_C, NT16_G = 2, 4
 MISMATCHES, CIGAR_BASES, MAPQ_0 = range(3)  # elements of ``sums``
 CRC_NAMES, CRC_BASES, CRC_QUALITIES = range(3)  # elements of ``checksums``
-
-NT16_ACGT = NT16_A, NT16_C, NT16_G, NT16_T = 1, 2, 4, 8
-PAIRS = np.array([high << 4 | low for high in NT16_ACGT for low in NT16_ACGT], dtype=np.uint8)  # bytes of two of them
-OTHER_PAIR = 16
-# Of a byte of two bases: its place in ``PAIRS``, or ``OTHER_PAIR``; and, times 256, how many of them are C or G.
-PAIR_CODE = np.array(
-    [
-        256 * ((b >> 4 in (2, 4)) + (b & 15 in (2, 4))) + (PAIRS.tolist().index(b) if b in PAIRS else OTHER_PAIR)
-        for b in range(256)
-    ],
-    dtype=np.uint16,
-)
-
 
 CRC_POLYNOMIAL = 0xEDB88320  # RFC 1952, section 8, bits reversed
 
@@ -79,14 +69,11 @@ def crc_tables() -> Any:
 
 
 class ReadTables(NamedTuple):
-    """Where ``reads`` counts. Flat arrays in C order; ``cycles`` is the number of cycles that they hold, even.
+    """Where ``reads`` counts. Flat arrays in C order; ``cycles`` is the number of cycles that they hold.
 
     quality    int32[QUALITY_CLASSES, COMMON, cycles]  bases by base quality and cycle
     rare       int64[QUALITY_CLASSES, 256, cycles]     the same of reads with a quality of ``COMMON`` or more
-    pairs      int32[PAIR_CLASSES, cycles / 2, 16]     bytes of two packed bases, by their place from the first cycle
-                                                       and by ``PAIRS``: one cache line a place
-    others     int32[PAIR_CLASSES, cycles / 2, 256]    the same of all other bytes
-    single     int32[BASE_CLASSES, cycles, 16]         the last base of reads with an odd number of them
+    codes      int32[BASE_CLASSES, CODES, cycles]      bases by 4-bit code, as they stand in the record, and cycle
     gc         int64[2, GC_BINS]                       GC of first (or unpaired) and last reads, bin by bin
     bases      int64[FLAG_KEYS]                        bases by flag key, of all records but secondary ones
     indels     int64[2, longest]                       insertions, deletions by length - 1, of mapped reads
@@ -98,9 +85,7 @@ class ReadTables(NamedTuple):
 
     quality: Any
     rare: Any
-    pairs: Any
-    others: Any
-    single: Any
+    codes: Any
     gc: Any
     bases: Any
     indels: Any
@@ -245,22 +230,6 @@ def count_qualities(
 
 
 @shared
-def count_pairs(start: Any, whole: Any, raw: Any, slot: Any, step: Any, common: Any, others: Any) -> Any:
-    """Add ``whole`` bytes of packed bases to the slots from ``slot`` on, ``step`` apart; how many are C or G."""
-    gc = np.int64(0)
-    for k in range(whole):
-        byte = np.uint64(raw[np.uint64(start + k)])
-        code = np.uint64(PAIR_CODE[byte])
-        gc += np.int64(code >> np.uint64(8))
-        if code & np.uint64(OTHER_PAIR):
-            atomic_add(others, np.uint64(slot * 256) + byte, 1)
-        else:
-            atomic_add(common, np.uint64(slot * 16) + (code & np.uint64(15)), 1)
-        slot += step
-    return gc
-
-
-@shared
 def spread_qualities(
     start: Any, length: Any, raw: Any, group: Any, turn: Any, cycles: Any, levels: Any, change: Any, table: Any
 ) -> Any:
@@ -281,39 +250,49 @@ def spread_qualities(
 
 
 @shared
-def spread_pairs(start: Any, whole: Any, raw: Any, group: Any, turn: Any, slots: Any, common: Any, others: Any) -> Any:
-    """As ``spread_qualities``, for bytes of two bases; how many of these are C or G."""
-    near = min(whole, slots)
-    far = whole - near
-    low, last = group * slots, group * slots + slots - 1
-    if turn > 0:
-        gc = count_pairs(start, near, raw, low, 1, common, others)
-        return gc + count_pairs(start + near, far, raw, last, 0, common, others)
-    gc = count_pairs(start, far, raw, last, 0, common, others)
-    return gc + count_pairs(start + far, near, raw, low + near - 1, -1, common, others)
+def count_codes(i: Any, order: Any, records: Any, tables: Any) -> Any:
+    """Count the bases of row ``i`` by cycle; how many of them are C or G."""
+    flag, length = records.flag[i], np.int64(records.l_seq[i])
+    reverse = np.int64((flag & REVERSE) != 0)
+    cycles = cycles_of(tables)
+    low = (2 * quality_class(order, flag) + reverse) * CODES * cycles
+    gc = np.int64(0)
+    for k in range(length):
+        code = np.int64(nt16_at(records.raw, records.seq[i], k))
+        cycle = length - 1 - k if reverse else k
+        atomic_add(tables.codes, low + code * cycles + min(cycle, cycles - 1), 1)
+        gc += code == NT16_C or code == NT16_G
+    return gc
+
+
+@shared
+def cycles_of(tables: Any) -> Any:
+    """How many cycles the tables hold."""
+    return np.int64(tables.codes.shape[0] // (CODES * BASE_CLASSES))
+
+
+@shared
+def quality_class(order: Any, flag: Any) -> Any:
+    """Row of the tables of qualities."""
+    return np.int64(2 * order + ((flag & QC_FAIL) != 0))
+
+
+@shared
+def count_row_qualities(i: Any, order: Any, records: Any, tables: Any) -> None:
+    """Count the qualities of row ``i`` by cycle."""
+    raw, flag, length, cycles = records.raw, records.flag[i], np.int64(records.l_seq[i]), cycles_of(tables)
+    group, qual = quality_class(order, flag), records.qual[i]
+    turn = -1 if flag & REVERSE else 1
+    if spread_qualities(qual, length, raw, group, turn, cycles, COMMON, 1, tables.quality) >= COMMON:
+        spread_qualities(qual, length, raw, group, turn, cycles, COMMON, -1, tables.quality)  # not so common after all
+        spread_qualities(qual, length, raw, group, turn, cycles, 256, 1, tables.rare)
 
 
 @shared
 def count_cycles(i: Any, order: Any, records: Any, tables: Any) -> Any:
     """Count the bases and qualities of row ``i`` by cycle; how many of its bases are C or G."""
-    raw, flag, length = records.raw, records.flag[i], np.int64(records.l_seq[i])
-    reverse = np.int64((flag & REVERSE) != 0)
-    group = np.int64(2 * order + ((flag & QC_FAIL) != 0))
-    cycles = np.int64(tables.single.shape[0] // (16 * BASE_CLASSES))
-    turn = 1 - 2 * reverse
-    qual = records.qual[i]
-    if spread_qualities(qual, length, raw, group, turn, cycles, COMMON, 1, tables.quality) >= COMMON:
-        spread_qualities(qual, length, raw, group, turn, cycles, COMMON, -1, tables.quality)  # not so common after all
-        spread_qualities(qual, length, raw, group, turn, cycles, 256, 1, tables.rare)
-    whole, odd = length >> 1, length & 1
-    strand = 2 * group + reverse
-    gc = spread_pairs(records.seq[i], whole, raw, 2 * strand + odd, turn, cycles >> 1, tables.pairs, tables.others)
-    if odd:
-        base = np.int64(raw[records.seq[i] + whole]) >> 4
-        cycle = 0 if reverse else min(length, cycles) - 1
-        atomic_add(tables.single, (strand * cycles + cycle) * 16 + base, 1)
-        gc += base == NT16_C or base == NT16_G
-    return gc
+    count_row_qualities(i, order, records, tables)
+    return count_codes(i, order, records, tables)
 
 
 @shared
@@ -365,13 +344,20 @@ def count_cigar(i: Any, order: Any, records: Any, tables: Any) -> Any:
 
 
 @shared
-def count_read(i: Any, records: Any, tables: Any, gc: Any, lengths: Any, k: Any) -> None:
-    """Add row ``i``, the ``k``-th of a launch, to the tables, and fill ``gc[k]`` and ``lengths[k]``.
+def has_cycles(i: Any, records: Any) -> Any:
+    """True where the bases and qualities of row ``i`` are counted by cycle."""
+    return records.flag[i] & (SECONDARY | SUPPLEMENTARY) == 0 and records.l_seq[i] > 0
 
-    lengths  int64: bases before hard clipping times ``LENGTH_KINDS``, plus the order, plus ``ORDERS`` for a
-             supplementary record; -1: a secondary record, or one without a sequence
-    gc       int32: C and G among the bases; 0 where samtools stats does not count the bases: a supplementary record, or
-             one of a pair but neither the first nor the last
+
+@shared
+def count_read(i: Any, records: Any, tables: Any, gc_bases: Any, gc: Any, lengths: Any, k: Any) -> None:
+    """Add row ``i``, the ``k``-th of a launch, to the tables but those by cycle, and fill ``gc[k]`` and ``lengths[k]``.
+
+    gc_bases  C and G among its bases, where these are counted by cycle
+    lengths   int64: bases before hard clipping times ``LENGTH_KINDS``, plus the order, plus ``ORDERS`` for a
+              supplementary record; -1: a secondary record, or one without a sequence
+    gc        int32: C and G among the bases; 0 where samtools stats does not count the bases: a supplementary record,
+              or one of a pair but neither the first nor the last
     """
     flag, length = records.flag[i], np.int64(records.l_seq[i])
     add_checksums(i, records, tables)
@@ -381,11 +367,10 @@ def count_read(i: Any, records: Any, tables: Any, gc: Any, lengths: Any, k: Any)
         return
     order = order_of(flag)
     atomic_add(tables.bases, flag_key(i, records), length)
-    if not flag & SUPPLEMENTARY:
-        found = count_cycles(i, order, records, tables)
+    if has_cycles(i, records):
         if order != OTHER:
-            gc[k] = found
-            count_gc(found, length, np.int64(order == LAST), tables.gc)
+            gc[k] = gc_bases
+            count_gc(gc_bases, length, np.int64(order == LAST), tables.gc)
         if records.mapq[i] == 0 and not flag & UNMAPPED:
             atomic_add(tables.sums, MAPQ_0, 1)
     kind = order + ORDERS * np.int64((flag & SUPPLEMENTARY) != 0)
@@ -395,14 +380,199 @@ def count_read(i: Any, records: Any, tables: Any, gc: Any, lengths: Any, k: Any)
         atomic_add(tables.sums, MISMATCHES, edit_distance(records.raw, records.qual[i] + length, stop))
 
 
-@cpu_loop
-def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, gc: Any, lengths: Any) -> None:
-    for k in range(n):
-        count_read(first + k, records, tables, gc, lengths, k)
-
-
 @cuda_loop
-def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, gc: Any, lengths: Any) -> None:
+def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, lengths: Any) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_read(first + k, records, tables, gc, lengths, k)
+        i, found = first + k, np.int64(0)
+        if has_cycles(i, records):
+            found = count_cycles(i, order_of(records.flag[i]), records, tables)
+        count_read(i, records, tables, found, gc, lengths, k)
+
+
+def reads_workspace_cuda(cycles: int) -> tuple[tuple[int], Any]:
+    """Shape and type of a workspace: none is needed."""
+    return (0,), np.uint8
+
+
+# -- the CPU's way: 64 cycles at once ----------------------------------------------------------------------------------
+
+# A read's bytes are compared with each quality or base that there is, 64 of them at once, and counters of 8 bits move
+# where they are equal: of a class of reads, a counter a cycle, which are emptied into the tables before they wrap.
+# Bytes of reverse reads are taken from their end on, so that the first of 64 cycles is the last of 64 lanes.
+
+MOST_ROWS = 255  # that an 8-bit counter holds
+QUALITY_GROUPS = ORDERS * 2  # x 1: reverse
+TURNS = 3
+FORWARD, REVERSE_EVEN, REVERSE_ODD = range(TURNS)  # how two bases of a byte are cycles
+CODE_GROUPS = ORDERS * TURNS
+HALVES = 8  # A, C, G, T in the upper half of a byte, and in the lower one
+# Where in the workspace, behind the levels: rows by quality group, rows by code group; then the counters.
+AT_QUALITY_ROWS = LEVELS_SIZE
+AT_CODE_ROWS = AT_QUALITY_ROWS + QUALITY_GROUPS
+AT_COUNTERS = 64
+
+
+def reads_workspace_cpu(cycles: int) -> tuple[tuple[int], Any]:
+    """Shape and type of a workspace of ``reads`` with tables for so many cycles."""
+    return (codes_at(CODE_GROUPS, cycles),), np.uint8
+
+
+@shared
+def fits(start: Any, size: Any, reverse: Any, most: Any, raw: Any) -> Any:
+    """True where the words that cover ``size`` bytes lie inside ``raw``, and in counters of ``most``."""
+    words = whole_words(size)
+    low = start + size - words if reverse else start
+    return size <= most and low >= 0 and low + words <= raw.shape[0]
+
+
+@shared
+def lanes_of(start: Any, size: Any, done: Any, reverse: Any) -> Any:
+    """Of the 64 cycles, or pairs of them, after the first ``done``: their first byte, and the lanes that count."""
+    if reverse:
+        return start + size - done - WORD, max(np.int64(0), WORD + done - size), np.int64(WORD)
+    return start + done, np.int64(0), min(np.int64(WORD), size - done)
+
+
+@shared
+def tally_levels(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: Any, work: Any, change: Any) -> Any:
+    """Move the counters from ``at`` on for each of the qualities that is a level; how many are."""
+    found = np.int64(0)
+    for done in range(0, size, WORD):
+        first, low, high = lanes_of(start, size, done, reverse)
+        some = load_bytes(raw, first, low, high, 255)
+        for level in range(levels_of(work)):
+            found += count_equal(some, 255, level_at(level, work), work, at + level * width + done, change)
+    return found
+
+
+@shared
+def tally_codes(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: Any, work: Any, change: Any) -> Any:
+    """Move the counters from ``at`` on for each A, C, G or T of bytes of two bases; how many are any, and C or G."""
+    found, gc = np.int64(0), np.int64(0)
+    for done in range(0, size, WORD):
+        first, low, high = lanes_of(start, size, done, reverse)
+        some = load_bytes(raw, first, low, high, 0)
+        for half in range(HALVES):
+            shift = 0 if half & 4 else 4
+            value = np.int64(1) << ((half & 3) + shift)
+            equal = count_equal(some, 15 << shift, value, work, at + half * width + done, change)
+            found += equal
+            gc += equal if half & 3 == 1 or half & 3 == 2 else 0
+    return found, gc
+
+
+@shared
+def empty_row(at: Any, low: Any, step: Any, reverse: Any, width: Any, work: Any, table: Any) -> None:
+    """Add a row of counters to cells of a table, ``step`` apart: the one of the first cycle, or pair, is ``low``."""
+    for done in range(0, width, WORD):
+        for lane in range(WORD):
+            count = work[at + done + lane]
+            if count:
+                place = done + (WORD - 1 - lane if reverse else lane)
+                table[low + step * place] += count
+                work[at + done + lane] = 0
+
+
+@shared
+def qualities_at(group: Any, cycles: Any) -> Any:
+    """Where in the workspace a group's counters of qualities begin."""
+    return AT_COUNTERS + group * LEVELS * whole_words(cycles)
+
+
+@shared
+def codes_at(group: Any, cycles: Any) -> Any:
+    """Where in the workspace a group's counters of bases begin."""
+    return qualities_at(QUALITY_GROUPS, cycles) + group * HALVES * whole_words((cycles + 1) >> 1)
+
+
+@shared
+def empty_qualities(group: Any, cycles: Any, work: Any, table: Any) -> None:
+    """Add a group's counters of qualities to the table."""
+    width, at = whole_words(cycles), qualities_at(group, cycles)
+    for level in range(levels_of(work)):
+        row = (group >> 1) * 2 * COMMON + level_at(level, work)
+        empty_row(at + level * width, row * cycles, 1, group & 1, width, work, table)
+    work[AT_QUALITY_ROWS + group] = 0
+
+
+@shared
+def empty_codes(group: Any, cycles: Any, work: Any, table: Any) -> None:
+    """Add a group's counters of bases to the table."""
+    width, at = whole_words((cycles + 1) >> 1), codes_at(group, cycles)
+    order, turn = group // TURNS, group % TURNS
+    low = (4 * order + (turn != FORWARD)) * CODES
+    for half in range(HALVES):
+        lower = (half & 4) != 0
+        first = lower != (turn == REVERSE_EVEN)  # the cycle of this half of a byte, of two
+        if turn == REVERSE_ODD and lower:
+            first = -1
+        row = (low + (1 << (half & 3))) * cycles
+        empty_row(at + half * width, row + first, 2, turn != FORWARD, width, work, table)
+    work[AT_CODE_ROWS + group] = 0
+
+
+@shared
+def tally_row_qualities(i: Any, order: Any, records: Any, tables: Any, work: Any) -> Any:
+    """Count the qualities of row ``i`` by the counters; False where it cannot be."""
+    raw, size, cycles, qual = records.raw, np.int64(records.l_seq[i]), cycles_of(tables), records.qual[i]
+    reverse = np.int64((records.flag[i] & REVERSE) != 0)
+    group = np.int64(2 * order + reverse)
+    if is_full(work) or raw[qual] >= COMMON or not fits(qual, size, reverse, cycles, raw):
+        return False
+    at, width = qualities_at(group, cycles), whole_words(cycles)
+    if tally_levels(qual, size, reverse, raw, at, width, work, 1) < size:
+        tally_levels(qual, size, reverse, raw, at, width, work, -1)
+        learn_levels(qual, size, raw, work)
+        return False
+    work[AT_QUALITY_ROWS + group] += 1
+    if work[AT_QUALITY_ROWS + group] == MOST_ROWS:
+        empty_qualities(group, cycles, work, tables.quality)
+    return True
+
+
+@shared
+def tally_row_codes(i: Any, order: Any, records: Any, tables: Any, work: Any) -> Any:
+    """Count the bases of row ``i`` by the counters; how many are C or G, -1 where it cannot be."""
+    raw, length, cycles, seq = records.raw, np.int64(records.l_seq[i]), cycles_of(tables), records.seq[i]
+    reverse = np.int64((records.flag[i] & REVERSE) != 0)
+    size = (length + 1) >> 1
+    if length > cycles or not fits(seq, size, reverse, size, raw):
+        return np.int64(-1)
+    group = np.int64(order * TURNS + (REVERSE_EVEN + (length & 1) if reverse else FORWARD))
+    at, width = codes_at(group, cycles), whole_words((cycles + 1) >> 1)
+    found, gc = tally_codes(seq, size, reverse, raw, at, width, work, 1)
+    if found < length:
+        tally_codes(seq, size, reverse, raw, at, width, work, -1)
+        return np.int64(-1)
+    work[AT_CODE_ROWS + group] += 1
+    if work[AT_CODE_ROWS + group] == MOST_ROWS:
+        empty_codes(group, cycles, work, tables.codes)
+    return gc
+
+
+@shared
+def tally_cycles(i: Any, order: Any, records: Any, tables: Any, work: Any) -> Any:
+    """What ``count_cycles`` does, by the counters where it can be."""
+    if records.flag[i] & QC_FAIL:
+        return count_cycles(i, order, records, tables)
+    if not tally_row_qualities(i, order, records, tables, work):
+        count_row_qualities(i, order, records, tables)
+    gc = tally_row_codes(i, order, records, tables, work)
+    return gc if gc >= 0 else count_codes(i, order, records, tables)
+
+
+@cpu_loop
+def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, lengths: Any) -> None:
+    cycles = cycles_of(tables)
+    for at in range(work.shape[0]):
+        work[at] = 0
+    for k in range(n):
+        i, found = first + k, np.int64(0)
+        if has_cycles(i, records):
+            found = tally_cycles(i, order_of(records.flag[i]), records, tables, work)
+        count_read(i, records, tables, found, gc, lengths, k)
+    for group in range(QUALITY_GROUPS):
+        empty_qualities(np.int64(group), cycles, work, tables.quality)
+    for group in range(CODE_GROUPS):
+        empty_codes(np.int64(group), cycles, work, tables.codes)

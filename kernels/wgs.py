@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .bits import WORD, equal_bytes, load_bytes, whole_words
 from .depth import is_aligned, mark, next_common, overlaps, walk_start
-from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
+from .levels import LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
 from .qc import is_quality
 from .records import (
     DUPLICATE,
@@ -108,25 +110,56 @@ def add_solid(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
     return absent != 0
 
 
+@on_cuda
+def count_qualities(start: Any, length: Any, raw: Any, table: Any, work: Any) -> None:
+    """Add ``length`` qualities from byte ``start`` on to int64[QUALITIES]."""
+    for k in range(start, start + length):
+        atomic_add(table, np.int64(raw[k]), 1)
+
+
 @shared
-def count_qualities(start: Any, length: Any, raw: Any, table: Any) -> None:
-    """Add ``length`` qualities from byte ``start`` on to int64[LANES * QUALITIES]."""
+def look_up_qualities(start: Any, length: Any, raw: Any, work: Any) -> None:
+    """Add qualities one by one to the tables in the workspace, of which there are several."""
     k, stop = np.uint64(start), np.uint64(start + length)
     while k + np.uint64(LANES) <= stop:
         for lane in range(LANES):
-            atomic_add(table, np.uint64(lane * QUALITIES) + np.uint64(raw[k + np.uint64(lane)]), 1)
+            work[np.uint64(LEVELS_SIZE + lane * QUALITIES) + np.uint64(raw[k + np.uint64(lane)])] += 1
         k += np.uint64(LANES)
     while k < stop:
-        atomic_add(table, np.uint64(raw[k]), 1)
+        work[np.uint64(LEVELS_SIZE) + np.uint64(raw[k])] += 1
         k += np.uint64(1)
 
 
 @shared
-def add_block(i: Any, query: Any, at: Any, length: Any, records: Any, depths: Any, table: Any) -> None:
+def tally_qualities(start: Any, length: Any, raw: Any, change: Any, table: Any, work: Any) -> Any:
+    """Add ``change`` for each quality that is a level, 64 at once; how many are."""
+    found = np.int64(0)
+    for done in range(0, length, WORD):
+        some = load_bytes(raw, start + done, 0, min(WORD, length - done), 255)
+        for level in range(levels_of(work)):
+            quality = level_at(level, work)
+            equal = equal_bytes(some, quality)
+            table[quality] += change * equal
+            found += equal
+    return found
+
+
+@on_cpu(count_qualities)
+def _count_qualities_cpu(start: Any, length: Any, raw: Any, table: Any, work: Any) -> None:
+    if is_full(work) or start + whole_words(length) > raw.shape[0]:
+        look_up_qualities(start, length, raw, work)
+    elif tally_qualities(start, length, raw, 1, table, work) < length:
+        tally_qualities(start, length, raw, -1, table, work)
+        look_up_qualities(start, length, raw, work)
+        learn_levels(start, length, raw, work)
+
+
+@shared
+def add_block(i: Any, query: Any, at: Any, length: Any, records: Any, depths: Any, table: Any, work: Any) -> None:
     """Add ``length`` aligned bases from base ``query`` of row ``i`` on to the depths from index ``at`` on."""
     raw, start = records.raw, records.qual[i] + query
     mark(depths.steps, 0, depths.solid.shape[0], at, at + length, 1)
-    count_qualities(start, length, raw, table)
+    count_qualities(start, length, raw, table, work)
     if add_solid(start, at, length, raw, depths.solid):
         for k in range(length):
             if is_absent(raw[start + k]):
@@ -143,7 +176,7 @@ def remove_unknown(i: Any, query: Any, at: Any, length: Any, records: Any, solid
 
 
 @shared
-def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any) -> None:
+def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any, work: Any) -> None:
     """Add the aligned bases of row ``i`` in [start, stop) to the depths, and their qualities to the table."""
     if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
         return
@@ -154,7 +187,7 @@ def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any,
         following = at + (word >> 4) * consumes_reference(word & 15)
         low, high = max(at, start), min(following, stop)
         if low < high and is_aligned(word & 15):
-            add_block(i, query + low - at, low - start, high - low, records, depths, table)
+            add_block(i, query + low - at, low - start, high - low, records, depths, table, work)
             if unknown:
                 remove_unknown(i, query + low - at, low - start, high - low, records, depths.solid)
         at = following
@@ -163,19 +196,33 @@ def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any,
 
 @cpu_loop
 def aligned_cpu(
-    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any, work: Any
 ) -> None:
+    for at in range(work.shape[0]):
+        work[at] = 0
     for k in range(n):
-        add_read(first + k, records, tid, start, stop, depths, table)
+        add_read(first + k, records, tid, start, stop, depths, table, work)
+    for k in range(LANES * QUALITIES):
+        table[k % QUALITIES] += work[LEVELS_SIZE + k]
 
 
 @cuda_loop
 def aligned_cuda(
-    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any
+    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any, work: Any
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        add_read(first + k, records, tid, start, stop, depths, table)
+        add_read(first + k, records, tid, start, stop, depths, table, work)
+
+
+def aligned_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of a workspace of ``aligned``."""
+    return (LEVELS_SIZE + LANES * QUALITIES,), np.int64
+
+
+def aligned_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, which needs none."""
+    return (0,), np.int64
 
 
 # -- repeats: a read name once a position ------------------------------------------------------------------------------

@@ -133,6 +133,10 @@ class SeparateMemory(CpuBackend):
         if items > 0:
             self._run(kernel, items, *(map_arrays(self._handle, argument) for argument in arguments))
 
+    def workspace(self, kernel: str, *sizes: int) -> Any:
+        shape, kind = loop(f"{kernel}_workspace", self.target)(*sizes)
+        return self.xp.empty(shape, dtype=kind)
+
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)
 

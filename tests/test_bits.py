@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpucall.kernels.bits import WORD, lowest_bit, word_of
+from gpucall.kernels.bits import WORD, word_of
 from gpucall.kernels.jit import cpu_loop
+from gpucall.kernels.scalar import lowest_bit
 
 
 @cpu_loop

@@ -93,6 +93,34 @@ def test_qualities_of_every_value(device: str) -> None:
     assert count(reads, device) == naive.figures(reads)
 
 
+def few_levels(seed: int, count: int) -> list[Read]:
+    """Reads of the few qualities that a sequencer gives; here and there one of others, without any, or with an N."""
+    chance, reads = random.Random(seed), []
+    for number in range(count):
+        length = chance.choice((150, 150, 150, 151, 149, chance.randrange(1, 200)))
+        flag = PAIRED | chance.choice((READ1, READ2, READ1 | REVERSE, READ2 | REVERSE))
+        seq = "".join(chance.choices("ACGTN", weights=(9, 9, 9, 9, 0.005), k=length))
+        qualities = chance.choices((2, 11, 25, 37), k=length)
+        if number % 97 == 5:
+            qualities[chance.randrange(length)] = chance.choice((3, 30, 70))
+        absent = number % 211 == 7
+        reads.append(Read(f"r{number}", 5, f"{length}M", seq, 0, flag, 60, 255 if absent else qualities))
+    return reads
+
+
+@pytest.mark.parametrize(("device", "rows"), [(name, 1300 if name == "cpu" else 30) for name in DEVICES])
+def test_reads_of_few_qualities(device: str, rows: int) -> None:
+    """On the CPU more reads than an 8-bit counter holds, and all that its comparisons cannot count."""
+    reads = few_levels(rows, rows)
+    assert count(reads, device) == naive.figures(reads)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_qualities_become_too_many_to_be_compared_with(device: str) -> None:
+    reads = [Read(f"r{k}", 5, "100M", "ACGT" * 25, 0, PAIRED | READ1, 60, [k % 40] * 100) for k in range(60)]
+    assert count(reads, device) == naive.figures(reads)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_indels_by_length_and_cycle(device: str) -> None:
     cigars = (

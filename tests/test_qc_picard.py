@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_does_not_depend_on_how_the_stream_is_cut(
     assert covered(qc) == without_zeros(naive_picard.wgs(reads, GENOME))
     windows = sum((naive_picard.windows(letters) for letters in GENOME.values()), Counter())
     assert {percent: count for percent, count in enumerate(qc.windows.result()) if count} == windows
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_qualities_of_depths_few_or_many(tmp_path: Path, device: str) -> None:
+    """Those that a sequencer gives, a few others, then more than are compared with; the last read ends the file."""
+    chance = random.Random(8)
+    levels = [*[(2, 11, 25, 37)] * 30, *[(2, 11, 25, 37, 0, 70)] * 5, *[tuple(range(k, k + 3)) for k in range(25)]]
+    reads = []
+    for number, values in enumerate(levels):
+        flag = 0x63 if number % 2 else 0x93
+        qualities = chance.choices(values, k=70)
+        reads.append(Read(f"r{number}", number, "70M", GENOME["chr1"][number : number + 70], 0, flag, 60, qualities))
+    path = write_bam(tmp_path / "reads.bam", reads, CONTIGS, index=None)
+    qc = stream(path, GENOME, backend=open_device(device))
+    qc.fill_gaps(Genome(GENOME))
+    assert covered(qc) == without_zeros(naive_picard.wgs(reads, GENOME))
 
 
 def test_long_reads_and_far_pairs(tmp_path: Path) -> None:

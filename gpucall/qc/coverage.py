@@ -55,7 +55,8 @@ class CoverageCounts:
         self.solid: Any = xp.zeros((2, CAP + 1), dtype=np.int64)
         self.present: Any = xp.zeros(CAP + 1, dtype=np.int64)
         self.sums: Any = xp.zeros(kernel.SUMS, dtype=np.int64)
-        self.qualities: Any = xp.zeros(kernel.LANES * kernel.QUALITIES, dtype=np.int64)
+        self.qualities: Any = xp.zeros(kernel.QUALITIES, dtype=np.int64)
+        self._work = backend.workspace("wgs.aligned")
 
     def add(
         self, records: Records, letters: Any, tid: int, start: int, stop: int, rows: tuple[int, int], autosome: bool
@@ -67,7 +68,7 @@ class CoverageCounts:
         xp, launch, (first, last), n = self._backend.xp, self._backend.launch, rows, stop - start
         depths = Depths(*(xp.zeros(n + extra, dtype=np.int32) for extra in (1, 0, 0, 0)))
         if last > first:
-            launch("wgs.aligned", last - first, records, first, tid, start, stop, depths, self.qualities)
+            launch("wgs.aligned", last - first, records, first, tid, start, stop, depths, self.qualities, self._work)
             earlier = self._chains(records, first, last)
             launch("wgs.repeats", last - first, records, first, tid, start, stop, earlier, depths.repeats)
         depths = depths._replace(steps=xp.cumsum(depths.steps, dtype=np.int32))
@@ -98,7 +99,7 @@ class CoverageCounts:
     def everywhere(self) -> CoverageResult:
         """What was counted of all contigs."""
         download = self._backend.download
-        qualities = download(self.qualities).reshape(kernel.LANES, kernel.QUALITIES).sum(axis=0)
+        qualities = np.array(download(self.qualities))
         qualities[: kernel.ABSENT_QUALITY + 1] = qualities[128:] = 0
         solid = download(self.solid).sum(axis=0)
         return CoverageResult(solid, np.array(download(self.present)), np.array(download(self.sums)), qualities)

@@ -60,7 +60,8 @@ class ReadStats:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._tables = new_tables(backend, 2)
+        self._tables = new_tables(backend, min(64, MOST_CYCLES))
+        self._work = backend.workspace("stats.reads", min(64, MOST_CYCLES))
         self._pending = 0
         self._total = read_tables(self._backend, self._tables)
         self._lengths: Counts = np.zeros((1, kernel.LENGTH_KINDS), dtype=np.int64)
@@ -73,7 +74,7 @@ class ReadStats:
             return gc
         longest = int(records.l_seq[first:stop].max())
         self._make_room(longest, n)
-        self._backend.launch("stats.reads", n, records, first, self._tables, gc, lengths)
+        self._backend.launch("stats.reads", n, records, first, self._tables, self._work, gc, lengths)
         self._count_lengths(lengths)
         return gc
 
@@ -92,20 +93,20 @@ class ReadStats:
 
     def _make_room(self, longest: int, n: int) -> None:
         """Tables that hold the cycles of the longest read, and ``n`` more reads."""
-        cycles = min(-(-max(longest, 1) // 32) * 32, MOST_CYCLES)
-        held = self._tables.single.shape[0] // (16 * kernel.BASE_CLASSES)
+        cycles = min(-(-max(longest, 1) // 64) * 64, MOST_CYCLES)
+        held = kernel.cycles_of(self._tables)
         most = n * max(1, longest - MOST_CYCLES)
         if cycles > held or self._pending + most > LARGEST_COUNT:
             self._empty()
             self._tables = new_tables(self._backend, max(cycles, held))
+            self._work = self._backend.workspace("stats.reads", max(cycles, held))
         self._pending += most
 
     def _empty(self) -> None:
         """Add what the device's tables hold to the total."""
         if self._pending:
             self._total = add_up(self._total, read_tables(self._backend, self._tables))
-            cycles = self._tables.single.shape[0] // (16 * kernel.BASE_CLASSES)
-            self._tables, self._pending = new_tables(self._backend, cycles), 0
+            self._tables, self._pending = new_tables(self._backend, kernel.cycles_of(self._tables)), 0
 
     def _count_lengths(self, lengths: Any) -> None:
         counts = self._backend.download(self._backend.xp.bincount(lengths[lengths >= 0]))
@@ -115,7 +116,7 @@ class ReadStats:
 
 
 def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
-    """Tables for an even number of cycles, empty."""
+    """Tables for a number of cycles, empty."""
     xp = backend.xp
 
     def zeros(size: int, kind: Any = np.int64) -> Any:
@@ -124,9 +125,7 @@ def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
     return kernel.ReadTables(
         quality=zeros(kernel.QUALITY_CLASSES * cycles * kernel.COMMON, np.int32),
         rare=zeros(kernel.QUALITY_CLASSES * cycles * 256),
-        pairs=zeros(kernel.PAIR_CLASSES * (cycles // 2) * 16, np.int32),
-        others=zeros(kernel.PAIR_CLASSES * (cycles // 2) * 256, np.int32),
-        single=zeros(kernel.BASE_CLASSES * cycles * 16, np.int32),
+        codes=zeros(kernel.BASE_CLASSES * kernel.CODES * cycles, np.int32),
         gc=zeros(2 * kernel.GC_BINS),
         bases=zeros(FLAG_KEYS),
         indels=zeros(2 * max(SAMTOOLS_LENGTHS, cycles)),
@@ -140,12 +139,13 @@ def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
 def read_tables(backend: Backend, tables: kernel.ReadTables) -> dict[str, Counts]:
     """What tables hold, as ``ReadFigures`` has it."""
     host: kernel.ReadTables = backend.download(tables)
-    cycles = host.single.shape[0] // (16 * kernel.BASE_CLASSES)
+    cycles = kernel.cycles_of(host)
+    codes = host.codes.reshape(kernel.ORDERS, 2, 2, kernel.CODES, cycles)
     quality = host.rare.reshape(kernel.ORDERS, 2, 256, cycles).copy()
     quality[:, :, : kernel.COMMON] += host.quality.reshape(kernel.ORDERS, 2, kernel.COMMON, cycles)
     return {
         "quality": np.ascontiguousarray(quality.swapaxes(2, 3)),
-        "bases": unpack_bases(all_pairs(host), host.single, cycles),
+        "bases": np.ascontiguousarray(codes.swapaxes(3, 4)).astype(np.int64),
         "gc": host.gc.reshape(2, kernel.GC_BINS).copy(),
         "by_flag": host.bases.copy(),
         "indels": host.indels.reshape(2, -1).copy(),
@@ -153,28 +153,6 @@ def read_tables(backend: Backend, tables: kernel.ReadTables) -> dict[str, Counts
         "sums": host.sums.copy(),
         "checksums": host.checksums.copy(),
     }
-
-
-def all_pairs(tables: kernel.ReadTables) -> Counts:
-    """Bytes of two bases, int64[PAIR_CLASSES * cycles / 2, 256]."""
-    found = tables.others.reshape(-1, 256).astype(np.int64)
-    found[:, kernel.PAIRS] += tables.pairs.reshape(-1, len(kernel.PAIRS))
-    return found
-
-
-def unpack_bases(pairs: Any, single: Any, cycles: int) -> Counts:
-    """Bases by cycle and code, int64[order, failed, reverse, cycles, 16], from counts of bytes of two bases."""
-    both = pairs.reshape(kernel.ORDERS, 2, 2, 2, cycles // 2, 16, 16).astype(np.int64)
-    high, low = both.sum(axis=-1), both.sum(axis=-2)  # [order, failed, reverse, odd, slot, 16]
-    found = np.zeros((kernel.ORDERS, 2, 2, cycles + 2, 16), dtype=np.int64)
-    found[:, :, 0, 0:cycles:2] = high[:, :, 0].sum(axis=2)
-    found[:, :, 0, 1:cycles:2] = low[:, :, 0].sum(axis=2)
-    found[:, :, 1, 0:cycles:2] += low[:, :, 1, 0]
-    found[:, :, 1, 1:cycles:2] += high[:, :, 1, 0]
-    found[:, :, 1, 1 : cycles + 1 : 2] += low[:, :, 1, 1]  # an odd read's first cycle stands alone, in ``single``
-    found[:, :, 1, 2 : cycles + 2 : 2] += high[:, :, 1, 1]
-    found[:, :, :, cycles - 1] += found[:, :, :, cycles:].sum(axis=3)
-    return found[:, :, :, :cycles] + single.reshape(kernel.ORDERS, 2, 2, cycles, 16)
 
 
 def add_padded(one: Counts, two: Counts) -> Counts:

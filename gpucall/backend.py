@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from .errors import DeviceMemoryError, NoUsableDevice, UsageError
+from .kernels import group
 
 CACHE_LINE = 64  # bytes; vectors that lie across two cost twice
 
@@ -48,6 +49,12 @@ class CpuBackend:
         memory = self.xp.empty(size + CACHE_LINE, dtype=self.xp.uint8)
         start = -memory.ctypes.data % CACHE_LINE
         return memory[start : start + size].view(kind).reshape(shape)
+
+    def grouped(self, keys: Any) -> Any:
+        """Rows int64[n] so that those of equal ``keys`` uint64[n], which are hashes, are neighbours, in their order."""
+        order, starts = (self.xp.empty(size, dtype=self.xp.int64) for size in (len(keys), group.STARTS))
+        group.grouped(len(keys), keys, starts, order)
+        return order
 
     def upload(self, value: Any) -> Any:
         """The array (or named tuple of arrays) where kernels can reach it."""
@@ -117,6 +124,9 @@ class CudaBackend:
     def workspace(self, kernel: str, *sizes: int) -> Any:
         shape, kind = loop(f"{kernel}_workspace", self.target)(*sizes)
         return self.xp.empty(shape, dtype=kind)
+
+    def grouped(self, keys: Any) -> Any:
+        return self.xp.argsort(keys, kind="stable")
 
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)

@@ -88,8 +88,7 @@ def find_mates(records: Records, host: Records, backend: Backend) -> None:
     marks = xp.zeros(n, dtype=xp.uint8)
     backend.launch("records.mate_candidates", n, records, longest, marks)
     rows = xp.flatnonzero(marks).astype(xp.int32)
-    order = xp.argsort(records.name_hash[rows], kind="stable")
-    rows = rows[order]
+    rows = rows[backend.grouped(records.name_hash[rows])]
     backend.launch("records.mates", len(rows), records, rows, records.name_hash[rows])
     mutual = xp.empty(n, dtype=xp.int32)
     backend.launch("records.mutual", n, records, mutual)

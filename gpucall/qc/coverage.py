@@ -110,7 +110,7 @@ class CoverageCounts:
         A name counts once whatever its reads are: mates, supplementary alignments, records that are there twice.
         """
         xp = self._backend.xp
-        rows = xp.argsort(records.name_hash[first:last]) + first
+        rows = self._backend.grouped(records.name_hash[first:last]) + first
         earlier = xp.empty(last - first, dtype=np.int32)
         self._backend.launch("wgs.link", len(rows), records, first, rows, earlier)
         return earlier

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import cycle
 from operator import and_
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import Candidates, Genotyping
-from .kernels.haplotype import anchor_distance
+from .kernels.haplotype import anchor_distances
 from .kernels.pileup import Events, Evidence
 from .kernels.tables import indel_priors
 from .pileup import TileReads
@@ -238,8 +239,8 @@ def make_window(reads: TileReads, group: list[Allele], settings: Candidates, pri
     low, high = core_start - flank - reads.origin, core_stop + flank - reads.origin
     size, most, end = settings.anchor, settings.longest_anchor, len(reads.bases)
     low_end, high_start = min(low + size, end), high - size
-    low = max(low - anchor_distance(reads.bases, low_end - 1, -1, low_end, size, most), 0)
-    high = min(high + anchor_distance(reads.bases, high_start, 1, end - high_start, size, most), end)
+    below, above = anchor_distances(reads.bases, low_end, high_start, size, most)
+    low, high = max(low - below, 0), min(high + above, end)
     start, stop = low + reads.origin, high + reads.origin
     costs = [allele_prior(reads, allele, shift, priors) for allele, shift in zip(kept, shifts, strict=True)]
     return Window(kept, core_start, core_stop, start, stop, costs)
@@ -272,13 +273,14 @@ def right_shift(reads: TileReads, allele: Allele) -> int:
     """How far a left-aligned indel could move right: the repeat it lies in."""
     if allele.deleted and allele.inserted:
         return 0
-    bases, at = reads.bases, allele.position - reads.origin
-    unit = bytes(bases[at : at + allele.deleted]) if allele.deleted else allele.inserted
-    shift = 0
-    limit = min(len(bases) - at - allele.deleted, LONGEST_SHIFT)
-    while shift < limit and bases[at + allele.deleted + shift] == unit[shift % len(unit)]:
-        shift += 1
-    return shift
+    at = allele.position - reads.origin
+    behind = at + allele.deleted
+    unit = bytes(reads.bases[at:behind]) if allele.deleted else allele.inserted
+    bases = bytes(reads.bases[behind : behind + LONGEST_SHIFT])
+    differing = (
+        shift for shift, (base, expected) in enumerate(zip(bases, cycle(unit), strict=False)) if base != expected
+    )
+    return next(differing, len(bases))
 
 
 LONGEST_SHIFT = 256  # bp; a window does not follow a repeat further

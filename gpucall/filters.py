@@ -25,7 +25,7 @@ def annotate(calls: list[Call], settings: Filtering) -> list[Call]:
     """Fill ``info`` and ``filters`` of some calls; the calls."""
     for call, strands in zip(calls, strand_numbers([call.strands for call in calls]), strict=True):
         call.info = numbers(call, strands) | call.info
-        call.filters = list(reasons(call, settings))
+        call.filters = reasons(call, settings)
     return calls
 
 
@@ -50,7 +50,7 @@ class Check(NamedTuple):
     measured: float
     least: bool
     threshold: float
-    applies: bool = True
+    applies: bool
 
     @property
     def failed(self) -> bool:
@@ -61,22 +61,32 @@ class Check(NamedTuple):
 
 def checks(call: Call, settings: Filtering) -> list[Check]:
     """All filters that look at one call alone, in the order of the FILTER column."""
+    return [Check(*measured) for measured in measures(call, settings)]
+
+
+def measures(call: Call, settings: Filtering) -> tuple[tuple[str, str, float, bool, float, bool], ...]:
+    """What ``checks`` holds, as plain tuples."""
     counts = call.counts
-    alternate, supporting = sum(counts[1:]), sum(counts)
+    supporting = sum(counts)
+    alternate = supporting - counts[0]
     odds, share = float(str(call.info["SAO"])), alternate * 1000 / max(supporting, 1)
-    return [
-        Check("LowQual", "QUAL", call.qual, True, lowest_qual(call, settings)),
-        Check("LowGQ", "GQ", call.gq, True, settings.min_gq),
-        Check("LowMQ", "MQ of the alternate fragments", call.mapq, True, settings.min_mapq, alternate > 0),
-        Check("StrandBias", "SAO", odds, False, highest_artifact(call, settings), 0 in call.genotype),
-        Check("AlleleBalance", "alternate, permille", share, True, lowest_share(call, settings), alternate > 0),
-        Check("ReadEnd", "bp to the end of alignments", call.edge, True, settings.min_edge, call.edge >= 0),
-    ]
+    return (
+        ("LowQual", "QUAL", call.qual, True, lowest_qual(call, settings), True),
+        ("LowGQ", "GQ", call.gq, True, settings.min_gq, True),
+        ("LowMQ", "MQ of the alternate fragments", call.mapq, True, settings.min_mapq, alternate > 0),
+        ("StrandBias", "SAO", odds, False, highest_artifact(call, settings), 0 in call.genotype),
+        ("AlleleBalance", "alternate, permille", share, True, lowest_share(call, settings), alternate > 0),
+        ("ReadEnd", "bp to the end of alignments", call.edge, True, settings.min_edge, call.edge >= 0),
+    )
 
 
 def reasons(call: Call, settings: Filtering) -> list[str]:
-    """Filters that the call fails."""
-    return [check.filter for check in checks(call, settings) if check.failed]
+    """Filters that the call fails: of ``checks`` those that ``failed``."""
+    return [
+        name
+        for name, _, measured, least, threshold, applies in measures(call, settings)
+        if applies and (measured < threshold if least else measured > threshold)
+    ]
 
 
 def lowest_qual(call: Call, settings: Filtering) -> float:

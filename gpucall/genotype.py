@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property, reduce
 from itertools import combinations_with_replacement, permutations
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .annotations import RANKS, allele_numbers, rank_numbers, rank_sums, root_mean_square
+from .annotations import RANKS, allele_numbers, rank_numbers, root_mean_square
 from .candidates import Allele
 from .config import Genotyping
 from .haplotypes import Members, Scored
@@ -39,8 +39,8 @@ PAIRS = BASE_GENOTYPES[2]
 class BaseEvidence:
     """What a call from bases was made of: the cost of every genotype of bases, and fragments by base and strand."""
 
-    costs: list[int]
-    count: list[list[int]]
+    costs: Sequence[int] | NDArray[np.int64]
+    count: Sequence[Sequence[int]] | NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,12 @@ class HaplotypeEvidence:
     states  of each haplotype: its allele
     priors  of each allele but the reference, 1/64 phred
     lowest  cost that the call's lowest likelihood stands for
-    caps    int64[fragments] what a fragment says at most
     """
 
     weighed: Weighed
     states: list[int]
     priors: list[int]
     lowest: int
-    caps: NDArray[np.int64]
 
 
 @dataclass
@@ -95,7 +93,7 @@ class Call:
     @cached_property
     def is_snv(self) -> bool:
         """True where all alleles are single bases."""
-        return len(self.ref) == 1 and all(len(alt) == 1 for alt in self.alts)
+        return len(self.ref) == 1 and max(map(len, self.alts)) == 1
 
     @cached_property
     def counts(self) -> list[int]:
@@ -158,17 +156,74 @@ def call_snvs(reads: TileReads, sites: Sites, settings: Genotyping, ploidy: int 
     without = posterior[np.arange(len(best)), REFERENCE_COLUMN[ploidy][reference]]
     qual = without - posterior.min(axis=1, initial=1 << 60)
     called = np.flatnonzero(qual >= settings.min_qual * SCALE)
-    sites = Sites(*(column[called] for column in sites))
     genotypes = BASE_GENOTYPES[ploidy]
-    shown = alternates_shown(reference[called], best[called], genotypes)
-    ranks = snv_ranks(sites, reference[called], shown)
-    columns = (reference[called], best[called], qual[called], costs[called], posterior[called], ranks)
-    fields = (sites.position, sites.count, sites.mapq, sites.edge)
-    for k, row in enumerate(zip(*(column.tolist() for column in (*columns, *fields)), strict=True)):
-        call = snv_call(genotypes, *row)
-        if len(call.alts) > 1:
-            call.info |= snv_allele_numbers(Sites(*(column[[k]] for column in sites)), call)
+    reference, best = reference[called], best[called]
+    shown = alternates_shown(reference, best, genotypes)
+    ranks = snv_ranks(sites, reference, shown, called).tolist()
+    simple = simple_snvs(sites, called, reference, shown, best, costs, posterior, ploidy)
+    for k, (site, base, alternates) in enumerate(zip(called.tolist(), reference.tolist(), shown.tolist(), strict=True)):
+        if sum(alternates) == 1:
+            call = next(simple)
+            call.qual = int(qual[site]) / SCALE
+            call.info = rank_numbers(RANKS, ranks[k])
+        else:
+            numbers: list[Any] = [column[site].tolist() for column in (qual, costs, posterior)]
+            numbers.append(ranks[k])
+            numbers += [column[site].tolist() for column in (sites.position, sites.count, sites.mapq, sites.edge)]
+            call = snv_call(genotypes, base, int(best[k]), *numbers)
+            call.info |= snv_allele_numbers(Sites(*(column[[site]] for column in sites)), call)
         yield call
+
+
+def simple_snvs(
+    sites: Sites,
+    called: NDArray[np.int64],
+    reference: NDArray[np.int64],
+    shown: NDArray[np.bool_],
+    best: NDArray[np.int64],
+    costs: NDArray[np.int64],
+    posterior: NDArray[np.int64],
+    ploidy: int,
+) -> Iterator[Call]:
+    """``snv_call`` of those ``called`` sites that show one alternate, all at once, without ``qual`` and ``info``."""
+    one = np.flatnonzero(shown.sum(axis=1) == 1)
+    called, reference, best, alternate = called[one], reference[one], best[one], shown[one].argmax(axis=1)
+    rows = np.arange(len(one))
+    count = sites.count[called]
+    strands = np.stack([count[rows, reference], count[rows, alternate]], axis=1)
+    fragments = np.maximum(strands[:, 1].sum(axis=1), 1)
+    alleles = [reference, alternate]
+    columns = np.stack([COLUMNS[ploidy][alleles[g[0]], alleles[g[-1]]] for g in genotype_order(2, ploidy)], axis=1)
+    likelihoods = np.take_along_axis(costs[called], columns, axis=1)
+    others = np.take_along_axis(posterior[called], columns, axis=1)
+    lowest = others[columns == best[:, None]]
+    others[columns == best[:, None]] = 1 << 60
+    numbers = (
+        (likelihoods - likelihoods.min(axis=1, initial=1 << 60, keepdims=True)).tolist(),
+        ((others.min(axis=1, initial=1 << 60) - lowest) // SCALE).tolist(),
+        np.sqrt(sites.mapq[called, alternate] / fragments).tolist(),
+        (sites.edge[called, alternate] / fragments).tolist(),
+        count.sum(axis=(1, 2)).tolist(),
+        strands.tolist(),
+    )
+    texts = ([BASES[base] for base in reference.tolist()], [(BASES[base],) for base in alternate.tolist()])
+    kinds = [genotype_order(2, ploidy)[place] for place in (columns == best[:, None]).argmax(axis=1).tolist()]
+    listed = zip(sites.position[called].tolist(), *texts, kinds, *numbers, called.tolist(), strict=True)
+    for position, ref, alts, genotype, each, gq, mapq, edge, depth, (one_strand, other), site in listed:
+        yield Call(
+            position=position,
+            ref=ref,
+            alts=alts,
+            genotype=genotype,
+            strands=[(one_strand[0], one_strand[1]), (other[0], other[1])],
+            likelihoods=each,
+            qual=0.0,
+            gq=gq,
+            mapq=mapq,
+            edge=edge,
+            depth=depth,
+            evidence=BaseEvidence(costs[site], sites.count[site]),
+        )
 
 
 # by ploidy: the column of each base alone, and of every genotype's bases in any order
@@ -182,6 +237,9 @@ COLUMN = {
     for column, genotype in enumerate(genotypes)
     for order in permutations(genotype)
 }
+COLUMNS = {ploidy: np.zeros((4, 4), dtype=np.int64) for ploidy in BASE_GENOTYPES}
+for _genotype, _column in COLUMN.items():
+    COLUMNS[len(_genotype)][_genotype[0], _genotype[-1]] = _column
 
 
 @cache
@@ -205,11 +263,15 @@ def alternates_shown(
     return shown
 
 
-def snv_ranks(sites: Sites, reference: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """float64[sites, 3]: rank sum tests (``RANKS``) of the shown alternate bases against the reference's."""
+def snv_ranks(
+    sites: Sites, reference: NDArray[np.int64], shown: NDArray[np.bool_], rows: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """float64[rows, 3]: rank sum tests (``RANKS``) of the shown alternate bases against the reference's, at some sites
+    (default: all)."""
+    rows = np.arange(len(reference)) if rows is None else rows
     out = np.empty((len(reference), len(RANKS)))
     both = np.empty((2, 1, len(RANKS), kernel.VALUES), dtype=np.int64)
-    kernel.base_rank_sums(len(reference), sites.ranks, reference, shown.astype(np.int64), both, out)
+    kernel.base_rank_sums(len(reference), sites.ranks, rows, reference, shown.astype(np.int64), both, out)
     return out
 
 
@@ -271,16 +333,17 @@ def weigh_windows(reads: TileReads, scored: list[Scored], settings: Genotyping, 
     """Weigh the haplotypes (ploidy 1) or pairs of them of all windows of a tile, in one launch."""
     if not scored:
         return []
-    fragments, costs = merge_mates(reads, scored, settings)
+    fragments, costs, caps = merge_mates(reads, scored, settings)
     pairs = [combinations(len(window.haplotypes), ploidy) for window in scored]
     totals = pair_costs(reads, fragments.sizes, costs, pairs)
     posteriors = [
         total + pair_priors(window, pair, settings) for window, pair, total in zip(scored, pairs, totals, strict=True)
     ]
-    columns = (fragments.split(fragments.rows), fragments.split(costs))
+    columns = (fragments.split(fragments.rows), fragments.split(costs), fragments.split(caps))
+    listed = zip(scored, *columns, pairs, totals, posteriors, strict=True)
     return [
-        Weighed(window, rows, cost[:, : len(window.haplotypes)], pair, total, posterior, int(posterior.argmin()))
-        for window, rows, cost, pair, total, posterior in zip(scored, *columns, pairs, totals, posteriors, strict=True)
+        Weighed(window, rows, cost[:, : len(window.haplotypes)], cap, pair, total, posterior, int(posterior.argmin()))
+        for window, rows, cost, cap, pair, total, posterior in listed
     ]
 
 
@@ -290,8 +353,11 @@ def call_windows(reads: TileReads, weighed: list[Weighed], settings: Genotyping)
         yield from window_calls(reads, window, settings)
 
 
-def merge_mates(reads: TileReads, scored: list[Scored], settings: Genotyping) -> tuple[Members, NDArray[np.int32]]:
-    """The fragments of all windows and their capped costs int32[fragments, most haplotypes] (0 where there is none).
+def merge_mates(
+    reads: TileReads, scored: list[Scored], settings: Genotyping
+) -> tuple[Members, NDArray[np.int32], NDArray[np.int64]]:
+    """The fragments of all windows, their capped costs int32[fragments, most haplotypes] (0 where there is none), and
+    those caps.
 
     Of overlapping mates the one that says more is the fragment; where they say as much, the one that starts first.
     """
@@ -311,7 +377,7 @@ def merge_mates(reads: TileReads, scored: list[Scored], settings: Genotyping) ->
     ahead = host.pos[host.mate[members.rows]] - host.pos[members.rows]
     first = (ahead > 0) | ((ahead == 0) & (host.flag[members.rows] & READ1 > 0))
     keep = (says > mate_says) | ((says == mate_says) & first)
-    return members.where(keep), costs[keep]
+    return members.where(keep), costs[keep], cap[keep]
 
 
 def fragment_caps(reads: TileReads, rows: NDArray[np.int32], settings: Genotyping) -> NDArray[np.int64]:
@@ -391,6 +457,7 @@ class Weighed:
 
     rows       int32[fragments]
     costs      int32[fragments, haplotypes], 1/64 phred
+    caps       int64[fragments] what a fragment says at most, 1/64 phred
     totals     int64[pairs] cost of the fragments, 1/64 phred
     posterior  int64[pairs] that and the prior; ``best`` is the lowest
     """
@@ -398,6 +465,7 @@ class Weighed:
     window: Scored
     rows: NDArray[np.int32]
     costs: NDArray[np.int32]
+    caps: NDArray[np.int64]
     pairs: list[Genotype]
     totals: NDArray[np.int64]
     posterior: NDArray[np.int64]
@@ -528,20 +596,9 @@ def record_states(
         mapq=support.mapq,
         edge=-1.0,
         depth=support.covering,
-        info={**support.numbers, "HAPCOUNT": supported_haplotypes(weighed.costs)},
-        evidence=HaplotypeEvidence(
-            weighed, judged.states, judged.priors, judged.lowest, fragment_caps(reads, weighed.rows, settings)
-        ),
+        info={**support.numbers, "HAPCOUNT": support.haplotypes},
+        evidence=HaplotypeEvidence(weighed, judged.states, judged.priors, judged.lowest),
     )
-
-
-def supported_haplotypes(costs: NDArray[np.int32]) -> int:
-    """Haplotypes that at least two fragments clearly fit best."""
-    if costs.shape[1] < 2:
-        return 1
-    ordered = np.sort(costs, axis=1)
-    clear = ordered[:, 1] - ordered[:, 0] >= CLEAR
-    return int((np.bincount(costs.argmin(axis=1)[clear]) >= 2).sum())
 
 
 def site_priors(genotypes: list[Genotype], priors: list[int], settings: Genotyping) -> NDArray[np.int64]:
@@ -568,12 +625,14 @@ CLEAR = 3 * SCALE  # a fragment supports an allele if the next best fits worse b
 
 @dataclass
 class Support:
-    """Fragments that clearly support each allele, by strand, and what they look like; fragments over the position."""
+    """Fragments that clearly support each allele, by strand, and what they look like; fragments over the position; the
+    haplotypes that at least two fragments clearly fit best."""
 
     strands: list[tuple[int, int]]
     mapq: float
     numbers: dict[str, object]
     covering: int
+    haplotypes: int
 
 
 def allele_of_fragments(states: list[int], costs: NDArray[np.int32], alleles: int) -> NDArray[np.int64]:
@@ -589,25 +648,27 @@ def allele_support(
 ) -> Support:
     """Assign each fragment to the allele whose haplotypes it fits best, where that is clear."""
     host = reads.batch.records
-    choice = allele_of_fragments(states, costs, alleles)
+    columns = (rows, host.flag, host.mapq, host.pos, host.end)
+    of_haplotype = np.array(states, dtype=np.int64)
 
-    def measured(choice: NDArray[np.int64]) -> tuple[list[list[int]], float, list[float], int]:
-        """Fragments by allele and strand, MAPQ and rank sums of the alternates, fragments over the position."""
-        strands = np.zeros((alleles, 2), dtype=np.int64)
+    def measured(only: int = 0) -> tuple[list[list[int]], float, list[float], list[int]]:
+        """Fragments by allele and strand, MAPQ and rank sums of the alternates (or ``only`` one), other sums."""
+        best, fits = np.empty(alleles, dtype=np.int64), np.zeros(costs.shape[1], dtype=np.int64)
+        strands, sums = np.zeros((alleles, 2), dtype=np.int64), np.zeros(4, dtype=np.int64)
         histograms = np.zeros((2, 1, len(RANKS) - 1, kernel.VALUES), dtype=np.int64)
-        sums = np.zeros(3, dtype=np.int64)
-        columns = (rows, host.flag, host.mapq, host.pos, host.end)
-        kernel.support(len(rows), choice, *columns, int(position), strands, histograms, sums)
-        alternates, squares, covering = sums.tolist()
-        ranks: list[float] = rank_sums(*histograms)[0].tolist()
-        return strands.tolist(), root_mean_square(squares, alternates), ranks, covering
+        ranks = np.empty(len(RANKS) - 1)
+        counters = (strands, histograms, sums, ranks)
+        kernel.support(len(rows), of_haplotype, costs, CLEAR, only, best, fits, *columns, int(position), *counters)
+        alternates, squares, *others = sums.tolist()
+        return strands.tolist(), root_mean_square(squares, alternates), ranks.tolist(), others
 
-    strands, mapq, ranks, covering = measured(choice)
+    strands, mapq, ranks, (covering, haplotypes) = measured()
     numbers = rank_numbers(RANKS[1:], ranks)
     if alleles > 2:
-        alone = [measured(np.where((choice == 0) | (choice == allele), choice, -1)) for allele in range(1, alleles)]
+        alone = [measured(allele) for allele in range(1, alleles)]
         numbers |= allele_numbers(RANKS[1:], [each[1] for each in alone], [each[2] for each in alone])
-    return Support([(forward, reverse) for forward, reverse in strands], mapq, numbers, covering)
+    haplotypes = haplotypes if costs.shape[1] > 1 else 1
+    return Support([(forward, reverse) for forward, reverse in strands], mapq, numbers, covering, haplotypes)
 
 
 def record_alleles(reads: TileReads, alleles: list[Allele]) -> tuple[int, str, tuple[str, ...]]:

@@ -52,9 +52,9 @@ def unlisted(call: Call) -> tuple[list[int], tuple[int, int]]:
 def unlisted_bases(call: Call, evidence: BaseEvidence) -> tuple[list[int], tuple[int, int]]:
     """The unlisted allele is the likeliest of the bases that are not listed."""
     listed, columns, others = unlisted_columns((call.ref, *call.alts), call.ploidy)
-    lowest = evidence.costs[listed] - call.likelihoods[0]
-    costs = [min([evidence.costs[column] for column in each]) - lowest for each in columns]
-    count = evidence.count
+    known, count = list(map(int, evidence.costs)), [[int(one), int(two)] for one, two in evidence.count]
+    lowest = known[listed] - call.likelihoods[0]
+    costs = [min([known[column] for column in each]) - lowest for each in columns]
     return costs, (sum([count[base][0] for base in others]), sum([count[base][1] for base in others]))
 
 
@@ -75,11 +75,12 @@ def unlisted_columns(alleles: tuple[str, ...], ploidy: int) -> tuple[int, list[l
 
 def unlisted_haplotypes(call: Call, evidence: HaplotypeEvidence) -> list[int]:
     """The unlisted allele fits every fragment as badly as a fragment may say."""
-    alone = int(evidence.caps.sum()) - evidence.lowest
+    caps = evidence.weighed.caps
+    alone = int(caps.sum()) - evidence.lowest
     if call.ploidy == 1:
         return [alone]
     scored = evidence.weighed.window
-    totals = either(evidence.weighed.costs.astype(np.int64), evidence.caps[:, None]).sum(axis=0) - evidence.lowest
+    totals = either(evidence.weighed.costs.astype(np.int64), caps[:, None]).sum(axis=0) - evidence.lowest
     best: dict[int, int] = {}
     for mask, state, total in zip(scored.haplotypes, evidence.states, totals.tolist(), strict=True):
         prior = sum(cost for bit, cost in enumerate(scored.window.priors) if mask >> bit & 1)

@@ -14,8 +14,11 @@ from .config import Filters
 from .kernels import pileup as kernel
 from .kernels.pileup import Events, Evidence, Sites
 from .kernels.scalar import CODE_OF_NT16, NT16_OF_ASCII
+from .kernels.stretch import SPARE, Stretch
 from .kernels.tables import base_costs
 from .reads import Batch, Tile
+
+CODE_OF_ASCII = CODE_OF_NT16[NT16_OF_ASCII]
 
 
 class Change(NamedTuple):
@@ -67,17 +70,12 @@ class TileReads:
         return low, np.maximum(high, low)
 
 
-def pack_reference(bases: NDArray[np.uint8]) -> kernel.Reference:
-    """ASCII bases as codes, and as 4-bit codes in both phases (see ``kernels.pileup.Reference``)."""
-    nt16 = NT16_OF_ASCII[bases]
-
-    def pack(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        padded = np.zeros((len(codes) + 1) // 2 * 2 + 18, dtype=np.uint8)
-        padded[: len(codes)] = codes
-        packed: NDArray[np.uint8] = padded[0::2] << np.uint8(4) | padded[1::2]
-        return packed
-
-    return kernel.Reference(CODE_OF_NT16[nt16], pack(nt16), pack(np.concatenate([np.zeros(1, np.uint8), nt16])))
+def pack_reference(bases: NDArray[np.uint8], backend: Backend) -> kernel.Reference:
+    """ASCII bases as codes, and as 4-bit codes in both phases (see ``kernels.pileup.Reference``), on the device."""
+    xp, size = backend.xp, (len(bases) >> 1) + SPARE
+    packed = Stretch(backend.upload(bases), xp.empty(size, dtype=xp.uint8), xp.empty(size, dtype=xp.uint8))
+    backend.launch("stretch.pack", size, packed)
+    return kernel.Reference(backend.upload(CODE_OF_ASCII[bases]), packed.even, packed.odd)
 
 
 def tile_reads(
@@ -85,7 +83,7 @@ def tile_reads(
 ) -> TileReads:
     """Usable reads of a tile over the reference stretch ``bases`` that starts at ``origin``."""
     rows = (np.flatnonzero(batch.usable[tile.row : tile.row_stop]) + tile.row).astype(np.int32)
-    reference = backend.upload(pack_reference(bases))
+    reference = pack_reference(bases, backend)
     return TileReads(
         batch,
         tile,

@@ -118,18 +118,20 @@ def rank_sums(n: int, reference: Any, alternate: Any, out: Any) -> None:
 
 
 @cpu_loop
-def base_rank_sums(n: int, counts: Any, reference: Any, shown: Any, both: Any, out: Any) -> None:
+def base_rank_sums(n: int, counts: Any, rows: Any, reference: Any, shown: Any, both: Any, out: Any) -> None:
     """Rank sums float64[n, k] of sites: base ``reference[i]`` against the bases b with ``shown[i, b]``.
 
-    ``counts`` is int32[n, 4, k, VALUES], ``both`` int64[2, 1, k, VALUES] to work in.
+    ``counts`` is int32[sites, 4, k, VALUES], of which row ``rows[i]`` is asked; ``both`` int64[2, 1, k, VALUES] is to
+    work in.
     """
     for i in range(n):
+        row = rows[i]
         for k in range(out.shape[1]):
             for value in range(VALUES):
-                both[0, 0, k, value] = counts[i, reference[i], k, value]
+                both[0, 0, k, value] = counts[row, reference[i], k, value]
                 both[1, 0, k, value] = 0
                 for base in range(4):
-                    both[1, 0, k, value] += np.int64(counts[i, base, k, value]) * shown[i, base]
+                    both[1, 0, k, value] += np.int64(counts[row, base, k, value]) * shown[i, base]
             out[i, k] = rank_sum(both[0], both[1], 0, k)
 
 
@@ -166,10 +168,39 @@ def half_distance(position: Any, pos: Any, end: Any) -> Any:
     return max(min(position - np.int64(pos), np.int64(end) - 1 - position), 0) >> 1
 
 
+@shared
+def clear_haplotype(costs: Any, fragment: Any, clear: Any) -> Any:
+    """The haplotype that a fragment fits best; -1 where another fits nearly as well."""
+    first = 0
+    for h in range(1, costs.shape[1]):
+        if costs[fragment, h] < costs[fragment, first]:
+            first = h
+    for h in range(costs.shape[1]):
+        if h != first and costs[fragment, h] - costs[fragment, first] < clear:
+            return -1
+    return first
+
+
+@shared
+def add_fragment(allele: Any, flag: Any, quality: Any, half: Any, strands: Any, histograms: Any, sums: Any) -> None:
+    """Count one fragment that clearly shows an allele."""
+    strands[allele, 1 if flag & REVERSE else 0] += 1
+    side = 1 if allele > 0 else 0
+    histograms[side, 0, 0, min(quality, VALUES - 1)] += 1
+    histograms[side, 0, 1, min(half, VALUES - 1)] += 1
+    sums[0] += side
+    sums[1] += side * quality * quality
+
+
 @cpu_loop
 def support(
     n: int,
-    choice: Any,
+    states: Any,
+    costs: Any,
+    clear: int,
+    only: int,
+    best: Any,
+    fits: Any,
     rows: Any,
     flag: Any,
     mapq: Any,
@@ -179,24 +210,29 @@ def support(
     strands: Any,
     histograms: Any,
     sums: Any,
+    ranks: Any,
 ) -> None:
-    """What the fragments look like that clearly show an allele: fragment i is read ``rows[i]`` with ``choice[i]``.
+    """What the fragments look like that clearly show an allele (``clear_allele``): fragment i is read ``rows[i]``.
 
-    strands     int64[alleles, 2]          fragments by allele and strand
-    histograms  int64[2, 1, 2, VALUES]     of the reference's and the alternates' MAPQ and half distances to the end
-    sums        int64[3]                   alternate fragments, their sum of squared MAPQ, fragments over ``position``
+    only        the one alternate that counts; 0: all do
+    best, fits  int64[alleles], int64[haplotypes] to work in; fits is 0
+    strands     int64[alleles, 2]       fragments by allele and strand
+    histograms  int64[2, 1, 2, VALUES]  of the reference's and the alternates' MAPQ and half distances to the end
+    sums        int64[4]                alternate fragments, their sum of squared MAPQ, fragments over ``position``,
+                                        haplotypes that at least two fragments clearly fit best
+    ranks       float64[2]              rank sums of the histograms
     """
     for i in range(n):
         row = rows[i]
         if pos[row] <= position and position < end[row]:
             sums[2] += 1
-        allele = choice[i]
-        if allele < 0:
-            continue
-        quality = np.int64(mapq[row])
-        strands[allele, 1 if flag[row] & REVERSE else 0] += 1
-        side = 1 if allele > 0 else 0
-        histograms[side, 0, 0, min(quality, VALUES - 1)] += 1
-        histograms[side, 0, 1, min(half_distance(position, pos[row], end[row]), VALUES - 1)] += 1
-        sums[0] += side
-        sums[1] += side * quality * quality
+        haplotype = clear_haplotype(costs, i, clear)
+        if haplotype >= 0:
+            fits[haplotype] += 1
+            sums[3] += fits[haplotype] == 2
+        allele = clear_allele(states, costs, i, best, clear)
+        if allele == 0 or (allele > 0 and (only == 0 or allele == only)):
+            half = half_distance(position, pos[row], end[row])
+            add_fragment(allele, flag[row], np.int64(mapq[row]), half, strands, histograms, sums)
+    for k in range(2):
+        ranks[k] = rank_sum(histograms[0], histograms[1], 0, k)

@@ -120,11 +120,11 @@ def is_short_repeat(bases: Any, start: Any, step: Any, size: Any) -> Any:
     return False
 
 
-@cpu_loop
-def anchor_distance(bases: Any, start: int, step: int, length: int, size: int, longest: int) -> int:
+@shared
+def anchor_distance(bases: Any, start: Any, step: Any, length: Any, size: Any, longest: Any) -> Any:
     """How far ``size`` bases must move by fours, of ``length`` from ``start`` on, until they are no short repeat.
 
-    Host code on every device: ``candidates`` asks it twice a window, before there is one. At most ``longest``.
+    At most ``longest``.
     """
     distance = 0
     while distance < longest and distance + size <= length:
@@ -132,3 +132,13 @@ def anchor_distance(bases: Any, start: int, step: int, length: int, size: int, l
             return distance
         distance += 4
     return min(longest, max(length - size, 0))
+
+
+@cpu_loop
+def anchor_distances(bases: Any, low: int, high: int, size: int, longest: int) -> tuple[int, int]:
+    """``anchor_distance`` downwards from the last base before ``low``, and upwards from ``high`` on.
+
+    Host code on every device: ``candidates`` asks it for a window before there is one.
+    """
+    below = anchor_distance(bases, low - 1, -1, low, size, longest)
+    return below, anchor_distance(bases, high, 1, bases.shape[0] - high, size, longest)

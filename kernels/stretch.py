@@ -12,6 +12,7 @@ from .scalar import NT16_OF_ASCII
 WINDOW = 100  # bp; SCAN_WINDOW_SIZE of CollectGcBiasMetrics
 MOST_UNKNOWN = 4  # N in a window; GcBiasUtils.calculateGc
 GC_BINS = WINDOW + 1
+SPARE = 9  # bytes behind the packed bases, so that words may be read to their end
 CHUNK = 1024  # windows that one thread counts
 
 

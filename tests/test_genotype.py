@@ -10,6 +10,7 @@ import pytest
 from gpucall import genotype
 from gpucall.config import Genotyping
 from gpucall.haplotypes import Scored
+from gpucall.kernels.pileup import Sites
 from gpucall.kernels.tables import SCALE
 
 from . import naive
@@ -81,3 +82,34 @@ def test_the_allele_of_a_fragment(costs: list[int], states: list[int], expected:
     alleles = max(2, max(states) + 1)
     found = genotype.allele_of_fragments(states, np.array([costs], dtype=np.int32), alleles)
     assert found.tolist() == [expected]
+
+
+@pytest.mark.parametrize("ploidy", [1, 2])
+def test_sites_of_one_alternate_are_called_alike_together_and_alone(ploidy: int) -> None:
+    random, n = np.random.default_rng(ploidy), 300
+    sites = Sites(
+        np.arange(n),
+        random.integers(0, 20, (n, 5, 2)).astype(np.int32),
+        np.zeros((n, 4), dtype=np.int32),
+        random.integers(0, 9000, (n, 4)),
+        random.integers(0, 900, (n, 4)).astype(np.int32),
+        *(np.zeros(shape, dtype=np.int64) for shape in ((n,), (n, 4), (n, 4))),
+        random.integers(0, 3, (n, 4, 3, 64)).astype(np.int32),
+    )
+    genotypes = genotype.BASE_GENOTYPES[ploidy]
+    costs, priors = random.integers(0, 5000, (n, len(genotypes))), random.integers(0, 3000, (n, len(genotypes)))
+    posterior, reference = costs + priors, random.integers(0, 4, n)
+    best = posterior.argmin(axis=1)
+    shown = genotype.alternates_shown(reference, best, genotypes)
+    called = random.permutation(np.flatnonzero(shown.any(axis=1)))
+    picked = (sites, called, reference[called], shown[called], best[called], costs, posterior, ploidy)
+    together = list(genotype.simple_snvs(*picked))
+    alone = []
+    for site in (int(site) for site in called if shown[site].sum() == 1):
+        row = [column[site].tolist() for column in (costs, posterior)]
+        rest = [column[site].tolist() for column in (sites.position, sites.count, sites.mapq, sites.edge)]
+        alone.append(genotype.snv_call(genotypes, int(reference[site]), int(best[site]), 0, *row, [0.0] * 3, *rest))
+    assert len(together) == len(alone) > 50
+    for one, two in zip(together, alone, strict=True):
+        one.info = two.info = {}
+        assert one == two

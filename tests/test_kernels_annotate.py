@@ -63,7 +63,8 @@ def test_rank_sums_of_bases() -> None:
     reference, shown = random.integers(0, 4, 7), random.integers(0, 2, (7, 4))
     shown[np.arange(7), reference] = 0
     found, both = np.empty((7, 3)), np.empty((2, 1, 3, 64), dtype=np.int64)
-    annotate.base_rank_sums(7, counts, reference, shown, both, found)
+    rows = random.permutation(7)
+    annotate.base_rank_sums(7, counts[np.argsort(rows)], rows, reference, shown, both, found)
     for i in range(7):
         for k in range(3):
             alternate = sum(counts[i, base, k].astype(int) * int(shown[i, base]) for base in range(4))
@@ -88,8 +89,18 @@ def test_support_is_naives(data: Any) -> None:
     column = st.lists(st.integers(0, 70), min_size=fragments, max_size=fragments)
     flag, mapq, pos, span = (np.array(data.draw(column), dtype=np.int32) for _ in range(4))
     rows = np.arange(fragments, dtype=np.int32)[::-1].copy()
-    strands, sums = np.zeros((alleles, 2), dtype=np.int64), np.zeros(3, dtype=np.int64)
-    histograms = np.zeros((2, 1, 2, 64), dtype=np.int64)
-    annotate.support(fragments, choice, rows, flag, mapq, pos, pos + span + 1, 50, strands, histograms, sums)
-    expected = naive.support(choice.tolist(), rows.tolist(), flag, mapq, pos, pos + span + 1, 50, alleles)
-    assert (strands.tolist(), histograms[:, 0].tolist(), sums.tolist()) == expected
+    only = data.draw(st.integers(0, alleles - 1))
+    strands, sums = np.zeros((alleles, 2), dtype=np.int64), np.zeros(4, dtype=np.int64)
+    histograms, ranks = np.zeros((2, 1, 2, 64), dtype=np.int64), np.empty(2)
+    work = (np.empty(alleles, dtype=np.int64), np.zeros(haplotypes, dtype=np.int64))
+    columns, counters = (rows, flag, mapq, pos, pos + span + 1), (strands, histograms, sums, ranks)
+    known = np.array(states)
+    annotate.support(fragments, known, costs, genotype.CLEAR, only, *work, *columns, 50, *counters)
+    counted = [-1 if only and allele not in (0, only) else allele for allele in choice.tolist()]
+    expected = naive.support(counted, rows.tolist(), flag, mapq, pos, pos + span + 1, 50, alleles)
+    assert (strands.tolist(), histograms[:, 0].tolist(), sums[:3].tolist()) == expected
+    each = list(range(haplotypes))
+    fits = [naive.clear_allele(each, row, haplotypes, genotype.CLEAR) for row in costs.tolist()]
+    assert sums[3] == sum(fits.count(h) >= 2 for h in each)
+    expected_ranks = [naive.rank_sum(*histograms[:, 0, k].tolist()) for k in range(2)]
+    assert np.array_equal(ranks, np.array(expected_ranks), equal_nan=True)

@@ -79,7 +79,7 @@ def run_splits(reads: Sequence[Read], stretch: str, backend: Backend) -> list[Fo
     """Left and right end of each read."""
     kinds = (np.int32, np.int64, np.int64, np.int64, np.int32, np.int32, np.int32)
     out = Splits(*(backend.upload(np.full(2 * len(reads), 77, dtype=kind)) for kind in kinds))
-    code = backend.upload(pack_reference(np.frombuffer(stretch.encode(), dtype=np.uint8)).code)
+    code = pack_reference(np.frombuffer(stretch.encode(), dtype=np.uint8), backend).code
     rows = backend.upload(np.arange(len(reads), dtype=np.int32))
     settings = (ORIGIN, code, FLOOR, REACH, LEAST)
     backend.launch("assembly.splits", len(reads), columns(reads, CONTIGS, backend), rows, *settings, out)

@@ -43,7 +43,7 @@ def run_totals(
     """All kernels over a stretch, as the stage launches them."""
     xp, size = backend.xp, len(stretch)
     records = columns(reads, CONTIGS, backend)
-    reference = backend.upload(pack_reference(as_array(stretch)))
+    reference = pack_reference(as_array(stretch), backend)
     sizes = (size + 1, size + 1, size + 1, size, size, size, size)
     cover = kernel.Cover(*(xp.zeros(each, dtype=np.int32) for each in sizes))
     rows = backend.upload(np.flatnonzero(usable).astype(np.int32))

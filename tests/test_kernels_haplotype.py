@@ -95,7 +95,7 @@ def test_snvs_equal_naive(device: str, seed: int) -> None:
 def test_anchors_are_no_short_repeats(text: str, size: int, most: int) -> None:
     """From either end, as far as bases reach."""
     bases = np.frombuffer(text.encode() or b"N", dtype=np.uint8)[: len(text)]
-    forward = haplotype.anchor_distance(bases, 0, 1, len(bases), size, most)
-    backward = haplotype.anchor_distance(bases, len(bases) - 1, -1, len(bases), size, most)
-    assert forward == naive.anchor_distance(text, size, most)
-    assert backward == naive.anchor_distance(text[::-1], size, most)
+    for low, high in ((len(text), 0), (len(text) // 2, len(text) // 3)):
+        below, above = haplotype.anchor_distances(bases, low, high, size, most)
+        assert below == naive.anchor_distance(text[:low][::-1], size, most)
+        assert above == naive.anchor_distance(text[high:], size, most)

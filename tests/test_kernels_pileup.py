@@ -70,7 +70,7 @@ def run_evidence(reads: Sequence[Read], stretch: str, origin: int, backend: Back
     n = len(stretch)
     shapes = ((n, 4), (n, 4), n + 1, n, len(reads))
     out = Evidence(*(backend.xp.zeros(shape, dtype=np.int32) for shape in shapes))
-    records, reference = columns(reads, CONTIGS, backend), backend.upload(pack_reference(as_array(stretch)))
+    records, reference = columns(reads, CONTIGS, backend), pack_reference(as_array(stretch), backend)
     backend.launch("pileup.evidence", len(reads), records, all_rows(reads, backend), origin, reference, out, FLOOR)
     return backend.download(out)
 
@@ -122,7 +122,7 @@ def run_events(reads: Sequence[Read], stretch: str, origin: int, backend: Backen
     counts = np.array([sum(kind in "ID" for _, kind in naive.operations(read)) for read in reads])
     kinds = (np.int64, np.int32, np.uint64, np.int32, np.int32, np.int32)
     out = Events(*(backend.xp.zeros(int(counts.sum()), dtype=kind) for kind in kinds))
-    records, reference = columns(reads, CONTIGS, backend), backend.upload(pack_reference(as_array(stretch)))
+    records, reference = columns(reads, CONTIGS, backend), pack_reference(as_array(stretch), backend)
     first = backend.upload(np.cumsum(counts) - counts)
     backend.launch("pileup.events", len(reads), records, all_rows(reads, backend), first, origin, reference, out)
     found: Events = backend.download(out)
@@ -190,7 +190,7 @@ def test_left_aligning_stops_at_its_limit(device: str) -> None:
     records = columns(reads, {"long": len(bases)}, backend)
     kinds = (np.int64, np.int32, np.uint64, np.int32, np.int32, np.int32)
     out = Events(*(backend.xp.zeros(1, dtype=kind) for kind in kinds))
-    first, reference = backend.upload(np.zeros(1, dtype=np.int64)), backend.upload(pack_reference(as_array(bases)))
+    first, reference = backend.upload(np.zeros(1, dtype=np.int64)), pack_reference(as_array(bases), backend)
     backend.launch("pileup.events", 1, records, all_rows(reads, backend), first, 0, reference, out)
     assert backend.download(out.position).tolist() == [naive.events(reads, bases, 0)[0].position] == [1160 - 1024]
 

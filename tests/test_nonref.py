@@ -87,8 +87,9 @@ def test_an_unlisted_haplotype_fits_no_fragment(ploidy: int) -> None:
     costs = [[chance.choice([0, 300, 2000]) for _ in haplotypes] for _ in range(9)]
     caps = [chance.choice([1280, 2880]) for _ in costs]
     window = SimpleNamespace(haplotypes=haplotypes, window=SimpleNamespace(priors=priors))
-    weighed: Any = SimpleNamespace(window=window, costs=np.array(costs, dtype=np.int32))
-    evidence = HaplotypeEvidence(weighed, states, [700], 150, np.array(caps, dtype=np.int64))
+    columns = {"costs": np.array(costs, dtype=np.int32), "caps": np.array(caps, dtype=np.int64)}
+    weighed: Any = SimpleNamespace(window=window, **columns)
+    evidence = HaplotypeEvidence(weighed, states, [700], 150)
     made = call(5, "A", "AC", (0, 1)[2 - ploidy :], evidence=evidence)
     alone = sum(caps) - 150
     rest = [0, 0, 900, 900]  # prior of what else a haplotype has

@@ -98,14 +98,17 @@ def test_of_no_records(tmp_path: Path, peer: Peer) -> None:
     assert of_vcf(HEADER, tmp_path) == of_bcftools(peer("bcftools"), path)
 
 
-def test_merging_adds_up() -> None:
+def test_merging_adds_up(tmp_path: Path) -> None:
     one, two, both = VcfStats(), VcfStats(), VcfStats()
     for stats in (one, both):
         stats.add("A", ["G"], 30.0, {"DP": 12})
     for stats in (two, both):
         stats.add("AT", ["A", "G"], 50.0, {"DP": 13})
     one.merge(two)
+    one.write(tmp_path / "one", "a.vcf")
+    both.write(tmp_path / "both", "a.vcf")
     assert vars(one) == vars(both)
+    assert (tmp_path / "one").read_text() == (tmp_path / "both").read_text()
 
 
 @pytest.mark.parametrize(("quality", "bin_"), [(0.0, 0), (4.2, 42), (223.69, 2236), (12345.67, 123449)])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import filters, genotype, pileup
 from ..config import Settings
-from ..genotype import BASE_GENOTYPES, COLUMN, REFERENCE_COLUMN, genotype_order
+from ..genotype import BASE_GENOTYPES, COLUMNS, REFERENCE_COLUMN, genotype_order
 from ..io.alleles import NO_BASE, Sites
 from ..io.vcf import FORMAT, HIGHEST_GQ, HIGHEST_PL
 from ..kernels.tables import SCALE
@@ -109,12 +109,8 @@ def phred_likelihoods(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """PL int64[sites, genotypes] of the alleles ``bases`` int64[sites, alleles], and GQ of the reference alone: by how
     much the next genotype fits worse."""
-    columns = np.zeros((4, 4), dtype=np.int64)
-    for pair, column in COLUMN.items():
-        if len(pair) == ploidy:
-            columns[pair[0], pair[-1]] = column
     order = np.array(genotype_order(bases.shape[1], ploidy))
-    wanted = np.take_along_axis(costs, columns[bases[:, order[:, 0]], bases[:, order[:, -1]]], axis=1)
+    wanted = np.take_along_axis(costs, COLUMNS[ploidy][bases[:, order[:, 0]], bases[:, order[:, -1]]], axis=1)
     quality = np.clip((wanted[:, 1:].min(axis=1) - wanted[:, 0]) // SCALE, 0, HIGHEST_GQ)
     likelihoods = wanted - wanted.min(axis=1, keepdims=True)
     return np.minimum((likelihoods + SCALE // 2) // SCALE, HIGHEST_PL), quality

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,10 +77,33 @@ def in_header_order(names: tuple[str, ...]) -> list[str]:
     return sorted(names, key=INFO_ORDER.__getitem__)
 
 
+SIMPLE = {int: "%d", float: "%g"}
+
+
+@cache
+def info_format(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[Callable[[Any], Any], str] | None:
+    """For INFO values of some types: what takes them in the header's order, and their format; None where some are no
+    plain numbers, or there is but one."""
+    if len(names) < 2 or not set(kinds) <= SIMPLE.keys():
+        return None
+    of_name = dict(zip(names, kinds, strict=True))
+    ordered = in_header_order(names)
+    return itemgetter(*ordered), ";".join(f"{name}={SIMPLE[of_name[name]]}" for name in ordered)
+
+
+def info_column(info: dict[str, object]) -> str:
+    """The INFO column."""
+    known = info_format(tuple(info), tuple(map(type, info.values())))
+    if known is None:
+        return ";".join([info_text(name, info[name]) for name in in_header_order(tuple(info))])
+    values, text = known
+    return text % values(info)
+
+
 def record(contig: str, call: Call) -> str:
     """One line of the VCF body."""
     if not call.info_text:
-        call.info_text = ";".join([info_text(name, call.info[name]) for name in in_header_order(tuple(call.info))])
+        call.info_text = info_column(call.info)
     likelihoods = [min((value + SCALE // 2) // SCALE, HIGHEST_PL) for value in call.likelihoods]
     phased = call.phase_set >= 0
     fields = [

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend import Backend
-from ..kernels.stretch import Stretch
-
-SPARE = 9  # bytes behind the packed bases, so that words may be read to their end
+from ..kernels.stretch import SPARE, Stretch
 
 
 class TileReference(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 LONGEST_INDEL = 49  # bp; GA4GH: short insertions and deletions are those below 50
 TRANSITIONS = frozenset({"AG", "GA", "CT", "TC"})
@@ -75,6 +75,35 @@ def shared_start(a: str, b: str) -> int:
     return min(len(a), len(b))
 
 
+def zygosity_of(genotype: Sequence[int]) -> str:
+    """As ``bcftools view -g``: of one allele 'hom', of several 'het'; with a missing allele neither."""
+    if min(genotype) < 0:
+        return "missing"
+    return "hom" if len(set(genotype)) == 1 else "het"
+
+
+def kinds_of_record(ref: str, alts: tuple[str, ...], genotype: tuple[int, ...]) -> tuple[str, ...]:
+    """All that one record counts as."""
+    if max(genotype, default=-1) < 1:
+        return ()
+    zygosity, names = zygosity_of(genotype), []
+    kinds = [allele_kind(ref, alt) for alt in alts]
+    if SNP in kinds:
+        names += ["snv", f"snv {zygosity}"]
+        changed = [alt[0] for alt, kind in zip(alts, kinds, strict=True) if kind == SNP]
+        changes = [ref[0] + base for base in changed if ref[0] != base and {ref[0], base} <= BASES]
+        names += ["transition" if change in TRANSITIONS else "transversion" for change in changes]
+    lengths = length_changes(ref, alts) if INDEL in kinds else []
+    if lengths:
+        names.append(f"indel {zygosity}")
+        names += ["insertion"] if max(lengths) > 0 else []
+        names += ["deletion"] if min(lengths) < 0 else []
+    return tuple(names)
+
+
+kinds_of_snv = cache(kinds_of_record)
+
+
 class VariantCounts:
     """Records of each kind; what was never added is absent from the result."""
 
@@ -87,19 +116,10 @@ class VariantCounts:
         ``genotype`` holds allele numbers, -1: missing. Records without an alternate allele in it are not variants of
         the sample.
         """
-        if max(genotype, default=-1) < 1:
-            return
-        zygosity = self._zygosity(genotype)
-        kinds = [allele_kind(ref, alt) for alt in alts]
-        if SNP in kinds:
-            self.counts["snv"] += 1
-            self.counts[f"snv {zygosity}"] += 1
-            self._count_changes(ref, [alt for alt, kind in zip(alts, kinds, strict=True) if kind == SNP])
-        changes = length_changes(ref, alts) if INDEL in kinds else []
-        if changes:
-            self.counts[f"indel {zygosity}"] += 1
-            self.counts["insertion"] += max(changes) > 0
-            self.counts["deletion"] += min(changes) < 0
+        record = (ref, tuple(alts), tuple(genotype))
+        plain = len(ref) == 1 and len(alts) == 1 and len(alts[0]) == 1  # of these there are few kinds
+        for name in kinds_of_snv(*record) if plain else kinds_of_record(*record):
+            self.counts[name] += 1
 
     def merge(self, other: VariantCounts) -> None:
         """Add what another worker counted."""
@@ -110,15 +130,3 @@ class VariantCounts:
         names = ("snv", "insertion", "deletion", "transition", "transversion")
         kinds = ("snv het", "snv hom", "indel het", "indel hom")
         return {name: self.counts[name] for name in names + kinds}
-
-    @staticmethod
-    def _zygosity(genotype: Sequence[int]) -> str:
-        """As ``bcftools view -g``: of one allele 'hom', of several 'het'; with a missing allele neither."""
-        if min(genotype) < 0:
-            return "missing"
-        return "hom" if len(set(genotype)) == 1 else "het"
-
-    def _count_changes(self, ref: str, alts: Sequence[str]) -> None:
-        for alt in alts:
-            if ref[0] != alt[0] and {ref[0], alt[0]} <= BASES:
-                self.counts["transition" if ref[0] + alt[0] in TRANSITIONS else "transversion"] += 1

@@ -19,6 +19,7 @@ EXACT_QUALITIES = 100_000  # tenths of a phred that have a bin of their own; abo
 DEEPEST = 500  # INFO/DP; deeper sites share a bin
 AF_BINS = 101
 SUBSTITUTIONS = [f"{ref}>{alt}" for ref in "ACGT" for alt in "ACGT" if ref != alt]
+SNVS = {ref + alt: "ts" if ref + alt in TRANSITIONS else "tv" for ref in "ACGT" for alt in "ACGT" if ref != alt}
 
 HEAD = """\
 # This file was produced by bcftools stats (1.16+htslib-1.16) as far as its form goes: gpucall wrote it from its calls.
@@ -69,9 +70,20 @@ class VcfStats:
         self.changes: Counter[int] = Counter()
         self.substitutions: Counter[str] = Counter()
         self.depths: Counter[int] = Counter()
+        self._snvs: Counter[str] = Counter()  # records of one base and another, counted elsewhere when they are asked
 
     def add(self, ref: str, alts: Sequence[str], quality: float, info: Mapping[str, object]) -> None:
         """Count one record. ``quality`` is QUAL as it was written, ``info`` has DP, and AC with AN where written."""
+        if len(ref) == 1 and len(alts) == 1 and (change := SNVS.get(ref + alts[0])) and "AC" not in info:
+            self._snvs[ref + alts[0]] += 1
+            self.qualities[change][quality_bin(quality)] += 1
+        else:
+            self._add(ref, alts, quality, info)
+        depth = info.get("DP")
+        if isinstance(depth, int):
+            self.depths[min(depth, DEEPEST + 1)] += 1
+
+    def _add(self, ref: str, alts: Sequence[str], quality: float, info: Mapping[str, object]) -> None:
         kinds = [allele_change(ref, alt) for alt in alts]
         present = {kind for kind, _ in kinds}
         self.summary["records"] += 1
@@ -86,9 +98,17 @@ class VcfStats:
         if len(alts) > 1:
             self.summary["multiallelic sites"] += 1
             self.summary["multiallelic SNP sites"] += present - {REF} == {SNP}
-        depth = info.get("DP")
-        if isinstance(depth, int):
-            self.depths[min(depth, DEEPEST + 1)] += 1
+
+    def _settle(self) -> None:
+        """Count the records of ``_snvs`` where all others are."""
+        for pair, times in self._snvs.items():
+            change = SNVS[pair]
+            for name in ("records", "SNPs", f"{change} first"):
+                self.summary[name] += times
+            self.substitutions[f"{pair[0]}>{pair[1]}"] += times
+            for name in ("snp", change):
+                self.frequencies[name][0] += times
+        self._snvs.clear()
 
     def add_alike(self, ref: str, alts: Sequence[str], quality: float, times: int) -> None:
         """Count some records that are alike, without their depths."""
@@ -110,6 +130,7 @@ class VcfStats:
 
     def write(self, path: Path, vcf: str) -> None:
         """Write the report; ``vcf`` is the name of the file it is about."""
+        self._settle()
         with open(path, "w", encoding="utf-8") as out:
             out.write(HEAD.format(name=vcf))
             self._write_summary(out)
@@ -118,6 +139,7 @@ class VcfStats:
                 out.writelines("\t".join(map(str, line)) + "\n" for line in lines)
 
     def _counters(self) -> Iterator[Counter]:
+        self._settle()
         yield self.summary
         yield from self.frequencies.values()
         yield from self.qualities.values()

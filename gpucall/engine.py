@@ -116,6 +116,24 @@ class Pass:
         return self.decided[ploidy].calls if ploidy in self.decided else []
 
 
+class Looked(NamedTuple):
+    """What a pass finds before anything is weighed.
+
+    snvs  calls outside of windows under ploidy 2, once they are known
+    """
+
+    reads: pileup.TileReads
+    evidence: Evidence
+    events: Events
+    found: candidates.Found
+    sites: Sites
+    snvs: list[Call] | None = None
+
+    def light(self) -> Looked:
+        """Without the arrays that are not asked for again where no gVCF is written."""
+        return self._replace(evidence=self.evidence._replace(count=None, quality=None, clip=None, indels=None))
+
+
 class Decided(NamedTuple):
     """The genotypes of a pass under one ploidy.
 
@@ -274,7 +292,10 @@ class Run(Stream):
     def examine(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> Examined:
         """All stages over a tile, whose reference stretch ``bases`` starts at ``origin``."""
         ploidies = self.ploidies.ploidies(self.source.header.names[tile.tid], tile.start, tile.stop)
-        first = self._pass(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin, ploidies)
+        looked = batch.looked.pop(tile, None)
+        if looked is None:
+            looked = self._look(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin)
+        first = self._pass(looked, ploidies)
         depth = self.backend.download(first.evidence.depth)
         suspects = paralogs.suspects(first.reads, first.calls(2), depth, self.usual_depth, self.settings.paralogs)
         marked = paralogs.mark(suspects)
@@ -283,29 +304,32 @@ class Run(Stream):
         inside = {n: [call for call in each if tile.start <= call.position < tile.stop] for n, each in calls.items()}
         return Examined(first, suspects, again, inside, depth)
 
-    def _pass(self, reads: pileup.TileReads, margin: int, ploidies: Sequence[int] = (2,)) -> Pass:
-        """The stages over a tile and ``margin`` bp around it, genotypes under each of some ploidies."""
+    def _look(self, reads: pileup.TileReads, margin: int) -> Looked:
+        """The candidates of a tile and ``margin`` bp around it, with their evidence."""
         settings = self.settings
         evidence = pileup.evidence(reads)
         events = assembly.add_split_ends(reads, pileup.events(reads, evidence), settings.assembly)
         criteria = mito.criteria(settings) if self._is_mitochondrial(reads) else settings.candidates
         found = candidates.find(reads, evidence, events, criteria, settings.genotyping, margin)
-        sites = pileup.gather_sites(reads, found.snv_positions)
-        scored = haplotypes.score_windows(reads, found.windows, events, self.gaps, settings.haplotyping)
-        decided = {ploidy: self._decide(reads, sites, scored, ploidy) for ploidy in ploidies}
-        return Pass(reads, evidence, events, found, sites, decided)
+        return Looked(reads, evidence, events, found, pileup.gather_sites(reads, found.snv_positions))
 
-    def _decide(self, reads: pileup.TileReads, sites: Sites, scored: list[haplotypes.Scored], ploidy: int) -> Decided:
+    def _pass(self, looked: Looked, ploidies: Sequence[int] = (2,)) -> Pass:
+        """The other stages, genotypes under each of some ploidies."""
+        reads, windows, settings = looked.reads, looked.found.windows, self.settings.haplotyping
+        scored = haplotypes.score_windows(reads, windows, looked.events, self.gaps, settings)
+        decided = {ploidy: self._decide(looked, scored, ploidy) for ploidy in ploidies}
+        return Pass(reads, looked.evidence, looked.events, looked.found, looked.sites, decided)
+
+    def _decide(self, looked: Looked, scored: list[haplotypes.Scored], ploidy: int) -> Decided:
         """Genotypes under one ploidy."""
-        settings = self.settings.genotyping
+        settings, reads, sites = self.settings.genotyping, looked.reads, looked.sites
         weighed = genotype.weigh_windows(reads, scored, settings, ploidy)
         if self._is_mitochondrial(reads):
             calls = mito.call(reads, sites, weighed, settings, self.settings.heteroplasmy)
         else:
-            calls = [
-                *genotype.call_snvs(reads, sites, settings, ploidy),
-                *genotype.call_windows(reads, weighed, settings),
-            ]
+            known = looked.snvs if ploidy == 2 else None
+            snvs = genotype.call_snvs(reads, sites, settings, ploidy) if known is None else known
+            calls = [*snvs, *genotype.call_windows(reads, weighed, settings)]
         calls.sort(key=in_order)
         return Decided(weighed, filters.annotate(calls, self.settings.filtering))
 
@@ -321,7 +345,7 @@ class Run(Stream):
             tile = tile._replace(row=int(rows[0]), row_stop=int(rows[1]))
             origin = max(start - 2 * reads.halo, reads.origin)
             bases = reads.bases[origin - reads.origin : stop + 2 * reads.halo - reads.origin]
-            yield self._pass(self._tile_reads(batch, tile, origin, bases), 0)
+            yield self._pass(self._look(self._tile_reads(batch, tile, origin, bases), 0))
 
     def _tile_reads(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> pileup.TileReads:
         halo, kept = self.settings.batching.halo, self.settings.filters
@@ -344,20 +368,21 @@ class Run(Stream):
         return fit.again()
 
     def _first_calls(self, fit: calibration.SampleFit, batch: Batch, tile: Tile) -> Iterator[tuple[int, Call]]:
-        """SNVs outside of windows, with their contigs, in the part of the genome that the sample is fitted on."""
-        stop = fit.looked_at(tile.tid, tile.start, tile.stop)
-        if stop <= tile.start:
+        """SNVs outside of windows, with their contigs, in the part of the genome that the sample is fitted on.
+
+        What was found for them is kept with the batch, unless a gVCF asks for all of the evidence again.
+        """
+        stop, contig = fit.looked_at(tile.tid, tile.start, tile.stop), self.source.header.names[tile.tid]
+        if stop <= tile.start or self.ploidies.is_mitochondrial(contig):
             return
-        settings = self.settings
-        reads = self._tile_reads(batch, tile, *self.stretch(self.source.header.names[tile.tid], tile))
-        evidence = pileup.evidence(reads)
-        events = pileup.events(reads, evidence)
-        fit.add_depth(self.backend.download(evidence.depth)[tile.start - reads.origin : stop - reads.origin])
-        found = candidates.find(reads, evidence, events, settings.candidates, settings.genotyping, 0)
-        sites = pileup.gather_sites(reads, found.snv_positions)
-        for call in genotype.call_snvs(reads, sites, settings.genotyping):
-            if call.position < stop:
-                yield tile.tid, call
+        reads = self._tile_reads(batch, tile, *self.stretch(contig, tile))
+        looked = self._look(reads, self.settings.paralogs.margin)
+        depth = self.backend.download(looked.evidence.depth)
+        fit.add_depth(depth[tile.start - reads.origin : stop - reads.origin])
+        snvs = list(genotype.call_snvs(reads, looked.sites, self.settings.genotyping))
+        if self.gvcf is None:
+            batch.looked[tile] = looked.light()._replace(snvs=snvs)
+        yield from ((tile.tid, call) for call in snvs if tile.start <= call.position < stop)
 
 
 def written(records: Merged) -> Written:

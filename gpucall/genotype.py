@@ -90,7 +90,7 @@ class Call:
     evidence: BaseEvidence | HaplotypeEvidence | None = field(default=None, repr=False, compare=False)
     info_text: str = field(default="", repr=False, compare=False)  # ``info`` as the VCF has it, once it was asked for
 
-    @cached_property
+    @property
     def is_snv(self) -> bool:
         """True where all alleles are single bases."""
         return len(self.ref) == 1 and max(map(len, self.alts)) == 1

@@ -44,23 +44,28 @@ def suspects(
     """The heterozygous SNVs among the calls of a tile (and its surroundings), judged."""
     if usual <= 0:
         return []
-    around = np.concatenate([[0], np.cumsum(depth, dtype=np.int64)])
-    reach = settings.depth_reach
-
-    def crowding(position: int) -> float:
-        low, high = max(position - reads.origin - reach, 0), min(position - reads.origin + reach + 1, len(depth))
-        return float(around[high] - around[low]) / (high - low) / usual
-
-    sites = [
-        Site(call, crowding(call.position))
-        for call in calls
-        if call.is_snv and len(call.alts) == 1 and sorted(call.genotype) == [0, 1]
-    ]
+    chosen = [call for call in calls if call.is_snv and len(call.alts) == 1 and sorted(call.genotype) == [0, 1]]
+    crowding = mean_depths([call.position - reads.origin for call in chosen], depth, settings.depth_reach) / usual
+    sites = [Site(call, crowded) for call, crowded in zip(chosen, crowding.tolist(), strict=True)]
     link(reads, sites, settings)
     core = {index for index in range(len(sites)) if is_core(index, sites, settings)}
     for index, site in enumerate(sites):
         site.foreign = index in core or joins(index, sites, core, settings)
     return sites
+
+
+def mean_depths(at: list[int], depth: NDArray[np.int32], reach: int) -> NDArray[np.float64]:
+    """Mean of ``depth`` within ``reach`` of some of its indices, as far as it goes."""
+    if not at:
+        return np.empty(0)
+    low = np.maximum(np.array(at) - reach, 0)
+    high = np.minimum(np.array(at) + reach + 1, len(depth))
+    bounds = np.stack([low, high], axis=1).ravel()
+    sums = np.add.reduceat(np.concatenate([depth, depth[:1]]), bounds, dtype=np.int64)[
+        ::2
+    ]  # what lies between two is not asked for
+    means: NDArray[np.float64] = sums / (high - low)
+    return means
 
 
 def mark(sites: list[Site]) -> list[Call]:
@@ -98,12 +103,12 @@ def regions(marked: list[Call], settings: Paralogs) -> list[tuple[int, int]]:
 
 def link(reads: TileReads, sites: list[Site], settings: Paralogs) -> None:
     """Find which sites' alternates share reads."""
+    crowded = {index for index, site in enumerate(sites) if site.crowded >= settings.min_crowding}
     pairs = [
         (a, b)
-        for a in range(len(sites))
+        for a in sorted(crowded)
         for b in range(a + 1, min(a + settings.most_neighbours, len(sites)))
-        if sites[b].call.position - sites[a].call.position <= settings.link_reach
-        and min(sites[a].crowded, sites[b].crowded) >= settings.min_crowding
+        if b in crowded and sites[b].call.position - sites[a].call.position <= settings.link_reach
     ]
     if not pairs:
         return

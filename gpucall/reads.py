@@ -48,6 +48,7 @@ class Batch:
     usable     uint8[n], 1: counts for calling
     first_new  the first row that no earlier batch held
     tiles      what the batch owns, in genome order
+    looked     of some tiles, what was found already and waits to be asked for
     """
 
     records: Records
@@ -55,6 +56,7 @@ class Batch:
     usable: NDArray[np.uint8]
     first_new: int
     tiles: list[Tile] = field(default_factory=list)
+    looked: dict[Tile, Any] = field(default_factory=dict, repr=False)
 
 
 def empty_columns(raw: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Records:

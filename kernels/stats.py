@@ -39,6 +39,7 @@ from .records import (
     u64,
 )
 from .scalar import nt16_at
+from .tags import text_end
 
 # Which read of its fragment a record is: not one of a pair, the first, the last, or of a pair but neither (or both).
 UNPAIRED, FIRST, LAST, OTHER = range(4)
@@ -195,10 +196,7 @@ def edit_distance(raw: Any, at: Any, stop: Any) -> Any:
         if raw[at] == 78 and raw[at + 1] == 77:  # NM
             return integer_tag(raw, at + 2) if at + 3 + size <= stop else np.int64(0)
         if kind == 90 or kind == 72:  # Z, H
-            value = at + 3
-            while value < stop and raw[value] != 0:
-                value += 1
-            at = value + 1
+            at = text_end(raw, at + 3, stop) + 1
         elif kind == 66:  # B
             if at + 8 > stop or AUX_SIZE[raw[at + 3]] == 0:
                 return np.int64(0)

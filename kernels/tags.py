@@ -8,6 +8,7 @@ import numpy as np
 
 from .jit import shared
 from .records import AUX_SIZE, i32, u16, u32, u64
+from .scalar import lowest_bit
 
 NO_TAG = -(1 << 40)
 
@@ -18,8 +19,9 @@ def text_end(raw: Any, at: Any, stop: Any) -> Any:
     while at + 8 <= stop:
         word = u64(raw, at)
         low_bits = word & np.uint64(0x7F7F7F7F7F7F7F7F)
-        if ~((low_bits + np.uint64(0x7F7F7F7F7F7F7F7F)) | word | np.uint64(0x7F7F7F7F7F7F7F7F)):
-            break
+        zeros = ~((low_bits + np.uint64(0x7F7F7F7F7F7F7F7F)) | word | np.uint64(0x7F7F7F7F7F7F7F7F))
+        if zeros != np.uint64(0):  # the highest bit of each byte that is 0
+            return at + (lowest_bit(zeros) >> 3)
         at += 8
     while at < stop and raw[np.uint64(at)] != 0:
         at += 1

@@ -13,7 +13,7 @@ import deflate
 from ..errors import CorruptInput, TruncatedInput
 
 EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-READ_BYTES = 4 << 20
+READ_BYTES = 1 << 20
 BLOCKS_PER_TASK = 32
 _FIXED = struct.Struct("<4BIBBH2BHH")  # header of the block that every writer writes: one extra field, BC
 

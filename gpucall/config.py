@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batching:
     """How the stream is cut; none of it can change a result."""
 
@@ -16,7 +16,7 @@ class Batching:
     halo: int = 2048  # bp that a tile sees on either side of the positions it owns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filters:
     """Which reads and bases count for calling (design: methods, 'Reads that count')."""
 
@@ -28,7 +28,7 @@ class Filters:
     bin_bits: int = 7  # bins of 128 bp, aligned to the contig
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calibration:
     """How the sample's own gap costs are found."""
 
@@ -44,7 +44,7 @@ class Calibration:
     threshold_range: tuple[float, float] = (4.0, 40.0)  # phred, for ``Filtering.max_artifact``
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidates:
     """When evidence becomes a candidate allele, and which candidates are weighed together."""
 
@@ -65,7 +65,7 @@ class Candidates:
     longest_anchor: int = 120  # bp that a window grows to find such ends
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Assembly:
     """When the clipped end of a read shows an indel that its CIGAR does not."""
 
@@ -77,7 +77,7 @@ class Assembly:
     overlap: int = 16  # bases that both sides must share, one of twelve of them different at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Haplotyping:
     """Candidate haplotypes and how reads are aligned to them."""
 
@@ -88,7 +88,7 @@ class Haplotyping:
     band_slack: int = 8  # bases
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Genotyping:
     """Priors and what is written (1/64 phred where not said otherwise)."""
 
@@ -100,7 +100,7 @@ class Genotyping:
     min_phase: int = 10 * 64  # by which the calls of a window must fit their phase better than any other
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filtering:
     """When a call is doubted; each reason is a FILTER of the VCF."""
 
@@ -115,7 +115,7 @@ class Filtering:
     min_edge: float = 4.0  # bp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SiteLists:
     """Lists of known sites whose bases are counted; None: none."""
 
@@ -124,7 +124,7 @@ class SiteLists:
     sketch_sites: str | None = None  # BED or VCF of the fingerprint sketch's sites; None: those of the panel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relating:
     """How genotypes are read off sketches, and when samples are related."""
 
@@ -142,7 +142,7 @@ class Relating:
     tile: int = 1024  # samples on either side of a tile of pairs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contamination:
     """How the mixture of two samples is fitted (VerifyBamID2's defaults where it has them)."""
 
@@ -161,7 +161,7 @@ class Contamination:
     restart_gain: float = 0.05  # of the log-likelihood, in nats, which a restart must bring
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Paralogs:
     """When heterozygous SNVs are rather the differences of a copy that the reference lacks."""
 
@@ -176,7 +176,7 @@ class Paralogs:
     margin: int = 900  # bp around a tile in which calls are needed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Heteroplasmy:
     """Which alternates of mitochondria are written beside the allele of most molecules."""
 
@@ -186,7 +186,7 @@ class Heteroplasmy:
     candidate_permille: int = 10  # of the reads; below, a base is not looked at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sexing:
     """How the sex chromosomes are told from depth and heterozygosity (docs/methods.md, 'Sex')."""
 
@@ -204,7 +204,7 @@ class Sexing:
     min_confidence: int = 20  # phred by which the next class must fit worse
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reporting:
     """How a sample is judged, and what it is grouped by; none of it changes a measurement."""
 
@@ -213,7 +213,7 @@ class Reporting:
     batch: str = ""  # such as a flow cell or a run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Given:
     """How sites and alleles that the user gives are genotyped (docs/methods.md, 'Given alleles')."""
 
@@ -223,7 +223,7 @@ class Given:
     sites_at_once: int = 4096  # in one launch; no result depends on it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tables:
     """How Parquet is laid out (docs/parquet.md)."""
 
@@ -232,7 +232,7 @@ class Tables:
     compression: str = "zstd"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Confidence:
     """How sure of the reference a position without a call is (docs/methods.md, 'Reference confidence')."""
 
@@ -245,7 +245,7 @@ BANDS = (20, 30, 40)
 NON_REF = "<NON_REF>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gvcf:
     """What a gVCF looks like.
 
@@ -288,7 +288,7 @@ def parse_bands(text: str) -> tuple[int, ...]:
     return bands
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cohort:
     """When a sample stands out of a cohort, and how much of a cohort its page shows."""
 
@@ -299,7 +299,7 @@ class Cohort:
     groups: int = 12  # rows of a plot; the smallest groups share the last one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DepthOutputs:
     """Further files of mosdepth, by its options."""
 
@@ -314,7 +314,7 @@ class DepthOutputs:
         return self != DepthOutputs()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """All settings of one run."""
 

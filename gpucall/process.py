@@ -15,6 +15,9 @@ from typing import Any, NoReturn, cast
 from gpucall import machine
 from gpucall.errors import Interrupted, UsageError
 
+# NumPy's BLAS, of which little is asked here, would start a thread a core, which spin, before the first command begins.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 class LogHandler(logging.Handler):
     """Prints to what standard error is at the time: while a progress bar is drawn, that is the lines above it."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bits import WORD, count_equal, load_bytes, whole_words
+from .crc import crc32
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
 from .qc import flag_key
@@ -36,7 +37,6 @@ from .records import (
     consumes_query,
     consumes_reference,
     u32,
-    u64,
 )
 from .scalar import nt16_at
 from .tags import text_end
@@ -54,20 +54,6 @@ NT16_C, NT16_G = 2, 4
 MISMATCHES, CIGAR_BASES, MAPQ_0 = range(3)  # elements of ``sums``
 CRC_NAMES, CRC_BASES, CRC_QUALITIES = range(3)  # elements of ``checksums``
 
-CRC_POLYNOMIAL = 0xEDB88320  # RFC 1952, section 8, bits reversed
-
-
-def crc_tables() -> Any:
-    """uint32[8 * 256]: what a byte followed by 0 to 7 zero bytes makes of a CRC-32."""
-    tables = np.zeros((8, 256), dtype=np.uint32)
-    value = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        value = (value >> np.uint32(1)) ^ (np.uint32(CRC_POLYNOMIAL) * (value & np.uint32(1)))
-    tables[0] = value
-    for k in range(1, 8):
-        tables[k] = (tables[k - 1] >> np.uint32(8)) ^ tables[0][tables[k - 1] & np.uint32(255)]
-    return tables.ravel()
-
 
 class ReadTables(NamedTuple):
     """Where ``reads`` counts. Flat arrays in C order; ``cycles`` is the number of cycles that they hold.
@@ -81,7 +67,7 @@ class ReadTables(NamedTuple):
     ends       int64[4, cycles + 1]                    by cycle: insertions in first, last; deletions likewise
     sums       int64[3]                                ``MISMATCHES``, ``CIGAR_BASES``, ``MAPQ_0``
     checksums  int64[3]                                sums of CRC-32s: names, packed bases, half of the qualities
-    crc        uint32[8 * 256]                         ``crc_tables``, to look up
+    crc        uint32[8 * 256]                         ``crc.crc_tables``, to look up
     """
 
     quality: Any
@@ -108,56 +94,6 @@ def order_of(flag: Any) -> Any:
 
 
 @shared
-def crc_of_8(raw: Any, at: Any, crc: Any, table: Any) -> Any:
-    """A CRC-32 moved on by the eight bytes at ``at`` (Kounavis & Berry 2005, 'slicing by 8'), with ``crc_tables``."""
-    word = u64(raw, at) ^ np.uint64(crc)
-    byte = np.uint64(255)
-    one = table[np.uint64(1792) + (word & byte)] ^ table[np.uint64(1536) + ((word >> np.uint64(8)) & byte)]
-    two = table[np.uint64(1280) + ((word >> np.uint64(16)) & byte)]
-    two ^= table[np.uint64(1024) + ((word >> np.uint64(24)) & byte)]
-    three = table[np.uint64(768) + ((word >> np.uint64(32)) & byte)]
-    three ^= table[np.uint64(512) + ((word >> np.uint64(40)) & byte)]
-    four = table[np.uint64(256) + ((word >> np.uint64(48)) & byte)] ^ table[word >> np.uint64(56)]
-    return (one ^ two) ^ (three ^ four)
-
-
-@shared
-def crc_of_1(raw: Any, at: Any, crc: Any, table: Any) -> Any:
-    """A CRC-32 moved on by one byte."""
-    return table[np.uint64((crc ^ np.uint32(raw[np.uint64(at)])) & np.uint32(255))] ^ (crc >> np.uint32(8))
-
-
-@shared
-def crc32(raw: Any, start: Any, stop: Any, table: Any) -> Any:
-    """CRC-32 of bytes [start, stop)."""
-    crc = np.uint32(0xFFFFFFFF)
-    at = start
-    while at + 8 <= stop:
-        crc = crc_of_8(raw, at, crc, table)
-        at += 8
-    while at < stop:
-        crc = crc_of_1(raw, at, crc, table)
-        at += 1
-    return np.int64(crc ^ np.uint32(0xFFFFFFFF))
-
-
-@shared
-def crc32_of_two(raw: Any, one: Any, two: Any, size: Any, table: Any) -> Any:
-    """CRC-32s of ``size`` bytes from ``one`` and from ``two`` on, whose chains of look-ups run side by side."""
-    first, second = np.uint32(0xFFFFFFFF), np.uint32(0xFFFFFFFF)
-    k = np.int64(0)
-    while k + 8 <= size:
-        first = crc_of_8(raw, one + k, first, table)
-        second = crc_of_8(raw, two + k, second, table)
-        k += 8
-    while k < size:
-        first = crc_of_1(raw, one + k, first, table)
-        second = crc_of_1(raw, two + k, second, table)
-        k += 1
-    return np.int64(first ^ np.uint32(0xFFFFFFFF)), np.int64(second ^ np.uint32(0xFFFFFFFF))
-
-
-@shared
 def add_checksums(i: Any, records: Any, tables: Any) -> None:
     """Add the CRC-32s of row ``i``. Of the qualities samtools stats takes as many bytes as the packed bases have."""
     raw, length, crc = records.raw, np.int64(records.l_seq[i]), tables.crc
@@ -165,9 +101,9 @@ def add_checksums(i: Any, records: Any, tables: Any) -> None:
     found = crc32(raw, name, name + np.int64(raw[records.offset[i] + 12]) - 1, crc)
     atomic_add(tables.checksums, CRC_NAMES, found)
     if length > 0:
-        bases, qualities = crc32_of_two(raw, records.seq[i], records.qual[i], (length + 1) >> 1, crc)
-        atomic_add(tables.checksums, CRC_BASES, bases)
-        atomic_add(tables.checksums, CRC_QUALITIES, qualities)
+        size = (length + 1) >> 1
+        atomic_add(tables.checksums, CRC_BASES, crc32(raw, records.seq[i], records.seq[i] + size, crc))
+        atomic_add(tables.checksums, CRC_QUALITIES, crc32(raw, records.qual[i], records.qual[i] + size, crc))
 
 
 @shared

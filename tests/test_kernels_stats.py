@@ -8,11 +8,13 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gpucall.kernels.stats import crc32, crc_tables
+from gpucall.kernels.crc import crc32, crc32_by_table, crc_tables
+from gpucall.kernels.jit import cpu_loop
 from gpucall.qc import stats
 from gpucall.qc.stats import ReadFigures, ReadStats
 
@@ -169,10 +171,22 @@ def test_counters_are_emptied_before_they_overflow(monkeypatch: pytest.MonkeyPat
     assert count(reads, "cpu") == naive.figures(reads)
 
 
-@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 31, 200])
+@cpu_loop
+def crc_of(n: int, data: Any, tables: Any, by_table: bool) -> int:
+    """CRC-32 of the last ``n`` bytes, as compiled."""
+    start, stop = data.shape[0] - n, data.shape[0]
+    return crc32_by_table(data, start, stop, tables) if by_table else crc32(data, start, stop, tables)
+
+
+@pytest.mark.parametrize("length", [*range(70), 255, 256, 257, 4000])
 def test_crc32_is_that_of_zlib(length: int) -> None:
-    data = random.Random(length).randbytes(length + 5)
-    assert crc32(np.frombuffer(data, dtype=np.uint8), 3, 3 + length, crc_tables()) == zlib.crc32(data[3 : 3 + length])
+    """By look-ups and by products, in Python and compiled."""
+    data = random.Random(length).randbytes(length + 16)
+    values, tables, expected = np.frombuffer(data, dtype=np.uint8), crc_tables(), zlib.crc32(data[16:])
+    with np.errstate(over="ignore"):
+        assert crc32(values, 16, 16 + length, tables) == expected
+    assert crc_of(length, values, tables, True) == expected
+    assert crc_of(length, values, tables, False) == expected
 
 
 def test_damaged_tags_end_the_search() -> None:

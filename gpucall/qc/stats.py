@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..backend import Backend
 from ..kernels import stats as kernel
+from ..kernels.crc import crc_tables
 from ..kernels.qc import FLAG_KEYS
 from ..kernels.records import Records
 
@@ -132,7 +133,7 @@ def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
         ends=zeros(4 * (cycles + 1)),
         sums=zeros(3),
         checksums=zeros(3),
-        crc=backend.upload(kernel.crc_tables()),
+        crc=backend.upload(crc_tables()),
     )
 
 

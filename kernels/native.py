@@ -18,6 +18,7 @@ import os
 import struct
 import tempfile
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def lay_out(argument: Any, kinds: list[Any], slots: list[int]) -> None:
         slots.append(struct.unpack("<Q", struct.pack("<d", argument))[0])
     else:
         raise TypeError(f"a compiled loop takes arrays, numbers and tuples of them, not {type(argument).__name__}")
+
+
+def as_block(slots: list[int]) -> array[int]:
+    """Slots in one block of memory."""
+    try:
+        return array("Q", slots)
+    except OverflowError:  # a stride below 0
+        return array("Q", [slot & MASK for slot in slots])
 
 
 def describe(kinds: tuple[Any, ...]) -> str:
@@ -299,9 +308,10 @@ class Loop:
         if found is None:
             found = self._entries[key] = self._find(key, arguments)
         entry, results = found
-        size = max(len(slots), results + 1)
-        block = (ctypes.c_uint64 * size)(*slots)
-        entry(block)
+        if len(slots) <= results:
+            slots += [0] * (results + 1 - len(slots))
+        block = as_block(slots)
+        entry(block.buffer_info()[0])
         if block[0]:
             raise RuntimeError(f"compiled loop {self.__name__} failed with status {block[0]}")
         if results == 0:

@@ -50,6 +50,10 @@ def equal_bytes(some: Any, value: Any) -> Any:
     return int(np.count_nonzero(some == value))
 
 
+def prefetch(data: Any, at: Any) -> None:
+    """Have the CPU fetch the line of memory that holds ``data[at]``, which must exist (CPU only)."""
+
+
 @when_compiling
 def _teach_words() -> None:
     """Have numba compile these functions."""

@@ -105,6 +105,21 @@ def _equal_bytes(_typing: Any, some: Any, value: Any) -> Any:
     return types.int64(BYTES_TYPE, types.int64), emit
 
 
+@intrinsic
+def _prefetch(_typing: Any, data: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        line = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(line, [arguments[1]]), BYTE.as_pointer())
+        number = ir.IntType(32)
+        read, keep, as_data = number(0), number(3), number(1)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, read, keep, as_data])
+        return context.get_dummy_value()
+
+    return types.void(data, types.int64), emit
+
+
 @overload(bits.word_of)
 def _overload_word_of(flags: Any, start: Any) -> Any:
     def implementation(flags: Any, start: Any) -> Any:
@@ -141,5 +156,13 @@ def _overload_count_equal(some: Any, inside: Any, value: Any, counters: Any, at:
 def _overload_equal_bytes(some: Any, value: Any) -> Any:
     def implementation(some: Any, value: Any) -> Any:
         return _equal_bytes(some, value)
+
+    return implementation
+
+
+@overload(bits.prefetch)
+def _overload_prefetch(data: Any, at: Any) -> Any:
+    def implementation(data: Any, at: Any) -> None:
+        _prefetch(data, at)
 
     return implementation

@@ -14,7 +14,9 @@ import numpy as np
 
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import (
+    AHEAD,
     DUPLICATE,
+    HEAD_LINES,
     PROPER_PAIR,
     QC_FAIL,
     SECONDARY,
@@ -22,6 +24,7 @@ from .records import (
     Records,
     consumes_query,
     consumes_reference,
+    fetch_ahead,
     u32,
 )
 
@@ -150,6 +153,7 @@ def cover_cpu(
     n: int, records: Records, first: int, tid: int, start: int, stop: int, steps: Any, stats_steps: Any
 ) -> None:
     for k in range(n):
+        fetch_ahead(first + min(k + AHEAD, n - 1), records, HEAD_LINES)
         cover(first + k, records, tid, start, stop, steps, stats_steps)
 
 

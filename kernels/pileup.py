@@ -12,6 +12,7 @@ import numpy as np
 
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import (
+    AHEAD,
     CIGAR_D,
     CIGAR_I,
     CIGAR_S,
@@ -20,6 +21,7 @@ from .records import (
     comes_first,
     consumes_query,
     consumes_reference,
+    fetch_ahead,
     u32,
     u64,
 )
@@ -75,6 +77,7 @@ class Events(NamedTuple):
     rotation: Any
 
 
+BASE_LINES = 4  # of memory, that hold a usual read's bases
 LONGEST_SHIFT = 1024  # bp; left-aligning stops there
 
 
@@ -184,6 +187,7 @@ def evidence_cpu(
     n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int
 ) -> None:
     for i in range(n):
+        fetch_ahead(rows[min(i + AHEAD, n - 1)], records, BASE_LINES)
         read_evidence(i, records, rows, origin, reference, out, floor)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .bits import prefetch
 from .jit import cpu_loop, cuda, cuda_loop, shared
 
 
@@ -241,9 +242,21 @@ def decode_record(i: Any, records: Any, contig_lengths: Any) -> Any:
     return OK
 
 
+AHEAD = 16  # records: a record is fetched from memory while those before it are worked on
+HEAD_LINES = 2  # of memory, that hold what is decoded of a record
+
+
+@shared
+def fetch_ahead(row: Any, records: Any, lines: Any) -> None:
+    """Have the first ``lines`` lines of memory of a row's record fetched."""
+    for line in range(lines):
+        prefetch(records.raw, min(records.offset[row] + 64 * line, records.raw.shape[0] - 1))
+
+
 @cpu_loop
 def decode_cpu(n: int, records: Records, contig_lengths: Any) -> None:
     for i in range(n):
+        fetch_ahead(min(i + AHEAD, n - 1), records, HEAD_LINES)
         records.status[i] = decode_record(i, records, contig_lengths)
 
 

@@ -18,7 +18,7 @@ import typer
 
 import gpucall
 from gpucall import process
-from gpucall.errors import GpucallError, HostMemoryError, QualityFailed, UsageError
+from gpucall.errors import DiskError, GpucallError, HostMemoryError, QualityFailed, UsageError
 
 if TYPE_CHECKING:
     from gpucall.config import DepthOutputs, Gvcf
@@ -588,6 +588,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and process.reader_left():
             return 128 + signal.SIGPIPE
+        if isinstance(error, OSError) and error.errno in process.FULL:
+            return _fail(process.cannot_print(error), DiskError.exit_code)
         return _bug()
     return 0
 

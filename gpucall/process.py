@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -13,10 +14,13 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, cast
 
 from gpucall import machine
-from gpucall.errors import Interrupted, UsageError
+from gpucall.errors import DiskError, Interrupted, UsageError
 
 # NumPy's BLAS, of which little is asked here, would start a thread a core, which spin, before the first command begins.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of an error in writing: there is no room
 
 
 class LogHandler(logging.Handler):
@@ -96,6 +100,14 @@ def end(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
+    except BrokenPipeError:
         sys.exit(code)
+    except OSError as error:
+        os.write(2, f"gpucall: error: {cannot_print(error)}\n".encode())
+        os._exit(code or DiskError.exit_code)
     os._exit(code)
+
+
+def cannot_print(error: OSError) -> str:
+    """What to say where standard output takes nothing more. Files have messages of their own."""
+    return f"standard output cannot be written: {error.strerror}; send it to where there is room"

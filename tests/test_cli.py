@@ -293,6 +293,17 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--version"], ["call", "--help"], ["doctor"]], ids=" ".join)
+def test_standard_output_without_room_is_one_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "gpucall", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert done.returncode == errors.DiskError.exit_code
+    [line] = done.stderr.splitlines()
+    assert line.startswith("gpucall: error: standard output cannot be written: No space left on device")
+
+
 def test_a_broken_pipe_inside_the_engine_is_not_silent(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -372,6 +372,7 @@ def find_mate(k: Any, records: Any, rows: Any, hashes: Any) -> Any:
 @cpu_loop
 def mates_cpu(n: int, records: Records, rows: Any, hashes: Any) -> None:
     for k in range(n):
+        fetch_ahead(rows[min(k + AHEAD, n - 1)], records, HEAD_LINES)
         records.mate[rows[k]] = find_mate(k, records, rows, hashes)
 
 

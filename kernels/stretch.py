@@ -87,10 +87,11 @@ def count_windows(chunk: Any, letters: Any, first: Any, stop: Any, counts: Any) 
     gc, unknown = window_gc(letters, low)
     for at in range(low, high):
         if unknown <= MOST_UNKNOWN:
-            atomic_add(counts, gc, 1)
+            atomic_add(counts, np.uint64(gc), 1)
         if at + 1 < high:
-            gc = np.int32(gc + is_gc(letters[at + WINDOW]) - is_gc(letters[at]))
-            unknown = np.int32(unknown + is_unknown(letters[at + WINDOW]) - is_unknown(letters[at]))
+            new, old = letters[np.uint64(at + WINDOW)], letters[np.uint64(at)]
+            gc = np.int32(gc + is_gc(new) - is_gc(old))
+            unknown = np.int32(unknown + is_unknown(new) - is_unknown(old))
 
 
 @cpu_loop

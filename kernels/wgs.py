@@ -21,6 +21,7 @@ from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .levels import LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
 from .qc import is_quality
 from .records import (
+    AHEAD,
     DUPLICATE,
     MATE_UNMAPPED,
     PAIRED,
@@ -30,6 +31,7 @@ from .records import (
     Records,
     consumes_query,
     consumes_reference,
+    fetch_ahead,
     same_name,
     u32,
 )
@@ -44,6 +46,7 @@ UNKNOWN_BASE = 78  # N in ASCII
 NT16_N = 15
 LANES = 4  # tables of qualities, so that a base need not wait for the one before it
 QUALITIES = 256
+PAIR_LINES = 6  # of memory, that hold a usual read's bases and qualities
 
 # Elements of ``sums``: aligned bases, solid ones, of these the repeats, and what is above the cap.
 ALIGNED, SOLID, REPEATS, CAPPED, SUMS = range(5)
@@ -332,11 +335,21 @@ def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, first: An
         row = earlier[row - first]
 
 
+@shared
+def fetch_pair(row: Any, records: Any, first: Any, earlier: Any) -> Any:
+    """Have a row and the one before it of its name fetched from memory, where there is one."""
+    before = earlier[row - first]
+    if before >= 0:
+        fetch_ahead(row, records, PAIR_LINES)
+        fetch_ahead(before, records, PAIR_LINES)
+
+
 @cpu_loop
 def repeats_cpu(
     n: int, records: Records, first: int, tid: int, start: int, stop: int, earlier: Any, repeats: Any
 ) -> None:
     for k in range(n):
+        fetch_pair(first + min(k + AHEAD, n - 1), records, first, earlier)
         add_repeats(first + k, records, tid, start, stop, first, earlier, repeats)
 
 

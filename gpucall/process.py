@@ -19,8 +19,8 @@ from gpucall.errors import DiskError, Interrupted, UsageError
 # NumPy's BLAS, of which little is asked here, would start a thread a core, which spin, before the first command begins.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# NumPy asks for huge pages for large arrays. A virtual machine may clear fresh ones at a fraction of the usual speed, and
-# arrays that are streamed through gain little from them.
+# NumPy asks for huge pages for large arrays. A virtual machine may clear fresh ones at a fraction of the usual speed,
+# and arrays that are streamed through gain little from them.
 os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
 
 

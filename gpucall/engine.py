@@ -130,7 +130,7 @@ class Looked(NamedTuple):
     snvs: list[Call] | None = None
 
     def light(self) -> Looked:
-        """Without the arrays that are not asked for again where no gVCF is written."""
+        """Without the arrays that only a gVCF asks for again."""
         return self._replace(evidence=self.evidence._replace(count=None, quality=None, clip=None, indels=None))
 
 
@@ -295,6 +295,8 @@ class Run(Stream):
         looked = batch.looked.pop(tile, None)
         if looked is None:
             looked = self._look(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin)
+        elif self.gvcf is not None:
+            looked = looked._replace(evidence=pileup.evidence(looked.reads))
         first = self._pass(looked, ploidies)
         depth = self.backend.download(first.evidence.depth)
         suspects = paralogs.suspects(first.reads, first.calls(2), depth, self.usual_depth, self.settings.paralogs)
@@ -370,7 +372,7 @@ class Run(Stream):
     def _first_calls(self, fit: calibration.SampleFit, batch: Batch, tile: Tile) -> Iterator[tuple[int, Call]]:
         """SNVs outside of windows, with their contigs, in the part of the genome that the sample is fitted on.
 
-        What was found for them is kept with the batch, unless a gVCF asks for all of the evidence again.
+        What was found for them is kept with the batch, but for the evidence, which is much.
         """
         stop, contig = fit.looked_at(tile.tid, tile.start, tile.stop), self.source.header.names[tile.tid]
         if stop <= tile.start or self.ploidies.is_mitochondrial(contig):
@@ -380,8 +382,7 @@ class Run(Stream):
         depth = self.backend.download(looked.evidence.depth)
         fit.add_depth(depth[tile.start - reads.origin : stop - reads.origin])
         snvs = list(genotype.call_snvs(reads, looked.sites, self.settings.genotyping))
-        if self.gvcf is None:
-            batch.looked[tile] = looked.light()._replace(snvs=snvs)
+        batch.looked[tile] = looked.light()._replace(snvs=snvs)
         yield from ((tile.tid, call) for call in snvs if tile.start <= call.position < stop)
 
 

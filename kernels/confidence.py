@@ -17,7 +17,7 @@ import numpy as np
 from .depth import next_common, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .pileup import base_quality
-from .records import CIGAR_S, Records, consumes_query, consumes_reference, u32, u64
+from .records import AHEAD, CIGAR_S, READ_LINES, Records, consumes_query, consumes_reference, fetch_ahead, u32, u64
 from .scalar import base_at, has_unknown_bases, is_match, lowest_bit
 
 HALF = 193  # cost of probability 1/2, 1/64 phred (``genotype.HALF``)
@@ -211,6 +211,7 @@ def cover_cpu(
     out: Cover,
 ) -> None:
     for i in range(n):
+        fetch_ahead(rows[min(i + AHEAD, n - 1)], records, READ_LINES)
         cover_read(i, records, rows, origin, code, floor, cap, min_clip, costs, out)
 
 
@@ -354,6 +355,15 @@ def correct_pair(
         state, start, stop, query, query_mate = next_common(records, row, mate, state)
 
 
+@shared
+def fetch_mates(row: Any, records: Any) -> Any:
+    """Have a row and its overlapping mate fetched from memory, where it has one."""
+    mate = records.mate[row]
+    if mate >= 0:
+        fetch_ahead(row, records, READ_LINES)
+        fetch_ahead(mate, records, READ_LINES)
+
+
 @cpu_loop
 def pairs_cpu(
     n: int,
@@ -368,6 +378,7 @@ def pairs_cpu(
     out: Cover,
 ) -> None:
     for i in range(n):
+        fetch_mates(rows[min(i + AHEAD, n - 1)], records)
         correct_pair(i, records, rows, usable, origin, code, floor, cap, costs, out)
 
 

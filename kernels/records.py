@@ -244,6 +244,7 @@ def decode_record(i: Any, records: Any, contig_lengths: Any) -> Any:
 
 AHEAD = 16  # records: a record is fetched from memory while those before it are worked on
 HEAD_LINES = 2  # of memory, that hold what is decoded of a record
+READ_LINES = 6  # of memory, that hold a usual read's bases and qualities, too
 
 
 @shared

@@ -26,6 +26,7 @@ from .records import (
     MATE_UNMAPPED,
     PAIRED,
     QC_FAIL,
+    READ_LINES,
     SECONDARY,
     UNMAPPED,
     Records,
@@ -46,7 +47,6 @@ UNKNOWN_BASE = 78  # N in ASCII
 NT16_N = 15
 LANES = 4  # tables of qualities, so that a base need not wait for the one before it
 QUALITIES = 256
-PAIR_LINES = 6  # of memory, that hold a usual read's bases and qualities
 
 # Elements of ``sums``: aligned bases, solid ones, of these the repeats, and what is above the cap.
 ALIGNED, SOLID, REPEATS, CAPPED, SUMS = range(5)
@@ -340,8 +340,8 @@ def fetch_pair(row: Any, records: Any, first: Any, earlier: Any) -> Any:
     """Have a row and the one before it of its name fetched from memory, where there is one."""
     before = earlier[row - first]
     if before >= 0:
-        fetch_ahead(row, records, PAIR_LINES)
-        fetch_ahead(before, records, PAIR_LINES)
+        fetch_ahead(row, records, READ_LINES)
+        fetch_ahead(before, records, READ_LINES)
 
 
 @cpu_loop

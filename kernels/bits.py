@@ -50,6 +50,11 @@ def equal_bytes(some: Any, value: Any) -> Any:
     return int(np.count_nonzero(some == value))
 
 
+def below_bytes(some: Any, value: Any) -> Any:
+    """uint64: bit k is set where byte k of 64 is less than ``value`` (CPU only)."""
+    return np.uint64(sum(1 << k for k in range(WORD) if some[k] < value))
+
+
 def prefetch(data: Any, at: Any) -> None:
     """Have the CPU fetch the line of memory that holds ``data[at]``, which must exist (CPU only)."""
 

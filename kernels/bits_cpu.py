@@ -106,6 +106,15 @@ def _equal_bytes(_typing: Any, some: Any, value: Any) -> Any:
 
 
 @intrinsic
+def _below_bytes(_typing: Any, some: Any, value: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        below = builder.icmp_unsigned("<", arguments[0], _everywhere(builder, arguments[1]))
+        return builder.bitcast(below, LONG)
+
+    return types.uint64(BYTES_TYPE, types.int64), emit
+
+
+@intrinsic
 def _prefetch(_typing: Any, data: Any, at: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         line = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -164,5 +173,13 @@ def _overload_equal_bytes(some: Any, value: Any) -> Any:
 def _overload_prefetch(data: Any, at: Any) -> Any:
     def implementation(data: Any, at: Any) -> None:
         _prefetch(data, at)
+
+    return implementation
+
+
+@overload(bits.below_bytes)
+def _overload_below_bytes(some: Any, value: Any) -> Any:
+    def implementation(some: Any, value: Any) -> Any:
+        return _below_bytes(some, value)
 
     return implementation

@@ -31,7 +31,8 @@ def find_repeats(code: Any, out: Any) -> int:
         after = np.int64(0)
         at = fewest - 1
         while at + unit < size:  # a run of so many cannot hide between the bases looked at
-            if code[at] != code[at + unit] or code[at] > 3:
+            here = code[np.uint64(at)]  # an index that cannot be negative is checked for nothing
+            if here != code[np.uint64(at + unit)] or here > 3:
                 at += fewest
                 continue
             start, stop = at, at + 1

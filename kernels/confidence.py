@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .bits import WORD, below_bytes, load_bytes
 from .depth import next_common, walk_start
-from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .pileup import base_quality
 from .records import AHEAD, CIGAR_S, READ_LINES, Records, consumes_query, consumes_reference, fetch_ahead, u32, u64
 from .scalar import base_at, has_unknown_bases, is_match, lowest_bit
@@ -130,6 +131,56 @@ def add_qualities(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality:
         atomic_add(quality, np.uint64(k), min(np.int32(raw[np.uint64(k + shift)]), capped))
 
 
+@on_cuda
+def look_at_weak(
+    records: Records,
+    row: Any,
+    query: Any,
+    at: Any,
+    stop: Any,
+    code: Any,
+    limit: Any,
+    floor: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """``look_at_base`` of the weak bases, eight at a time, from ``at`` on; where it ends, at most 7 before ``stop``."""
+    step, shift = query - at, records.qual[row] + query - at
+    while at + 8 <= stop:
+        weak = weak_bytes(u64(records.raw, at + shift))
+        while weak != 0:
+            k = at + (lowest_bit(weak) >> 3)
+            weak &= weak - np.uint64(1)
+            look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+        at += 8
+    return at
+
+
+@on_cpu(look_at_weak)
+def _look_at_weak_cpu(
+    records: Records,
+    row: Any,
+    query: Any,
+    at: Any,
+    stop: Any,
+    code: Any,
+    limit: Any,
+    floor: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """The same, 64 at a time, to the end."""
+    step, shift = query - at, records.qual[row] + query - at
+    while at < stop and at + shift + WORD <= records.raw.shape[0]:
+        weak = below_bytes(load_bytes(records.raw, at + shift, 0, min(WORD, stop - at), 255), STRONG)
+        while weak != np.uint64(0):
+            k = at + lowest_bit(weak)
+            weak &= weak - np.uint64(1)
+            look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+        at += WORD
+    return at
+
+
 @shared
 def add_stretch(
     records: Records,
@@ -150,16 +201,10 @@ def add_stretch(
     shift = records.qual[row] + query - at
     stop = at + length
     add_qualities(records.raw, shift, at, stop, limit, out.quality)
-    step = query - at
-    while at + 8 <= stop and not unknown:
-        weak = weak_bytes(u64(records.raw, at + shift))
-        while weak != 0:
-            k = at + (lowest_bit(weak) >> 3)
-            weak &= weak - np.uint64(1)
-            look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
-        at += 8
+    if not unknown:
+        at = look_at_weak(records, row, query, at, stop, code, limit, floor, costs, out)
     while at < stop:
-        look_at_base(records, row, at + step, at, code, limit, floor, costs, out)
+        look_at_base(records, row, at + query - (stop - length), at, code, limit, floor, costs, out)
         at += 1
 
 

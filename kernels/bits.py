@@ -25,6 +25,11 @@ def word_of(flags: Any, start: Any) -> Any:
     return np.uint64(sum(1 << k for k in range(WORD) if flags[start + k]))
 
 
+def bits_in(word: Any) -> Any:
+    """How many bits of a uint64 are set (CPU only)."""
+    return np.uint64(int(word).bit_count())
+
+
 def load_bytes(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
     """The 64 bytes of ``data`` from ``start`` on, ``other`` in place of those outside of lanes [low, high).
 

@@ -67,9 +67,17 @@ def _word_of(_typing: Any, flags: Any, start: Any) -> Any:
 @intrinsic
 def _lowest_bit(_typing: Any, word: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return _call(builder, "llvm.cttz.i64", LONG, [arguments[0], BIT(1)])
+        return _call(builder, "llvm.cttz.i64", LONG, [arguments[0], BIT(0)])
 
     return types.int64(types.uint64), emit
+
+
+@intrinsic
+def _bits_in(_typing: Any, word: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.ctpop.i64", LONG, list(arguments))
+
+    return types.uint64(types.uint64), emit
 
 
 @intrinsic
@@ -141,6 +149,14 @@ def _overload_word_of(flags: Any, start: Any) -> Any:
 def _overload_lowest_bit(value: Any) -> Any:
     def implementation(value: Any) -> Any:
         return _lowest_bit(value)
+
+    return implementation
+
+
+@overload(bits.bits_in)
+def _overload_bits_in(word: Any) -> Any:
+    def implementation(word: Any) -> Any:
+        return _bits_in(word)
 
     return implementation
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, word_of
+from .bits import WORD, bits_in, word_of
 from .jit import cpu_loop, shared
 from .scalar import lowest_bit
 
@@ -25,6 +25,7 @@ HIGH_BITS = DOUBLE_BITS - LOW_BITS
 KINDS = 127  # weights, of qualities 0 to 126
 MOST_TRIES = 600  # SAMPLING_MAX: then the draw is a quality of 0
 BLOCK = 1024  # tries
+AT_ONCE = 6  # tries of a word
 
 
 def _jumps(each: int) -> tuple[Any, Any]:
@@ -100,20 +101,40 @@ def mark_candidates(state: Any, low: Any, high: Any, marked: Any) -> None:
 
 
 @shared
-def keep_likely(state: Any, limits: Any, marked: Any, found: Any) -> Any:
-    """Write the marked tries that their third state does not rule out either to ``found``; how many these are."""
-    kept = np.uint64(0)
+def list_marked(marked: Any, found: Any) -> Any:
+    """Write the marked tries to ``found``; how many these are.
+
+    Of each word ``AT_ONCE`` bits are written, whether they are there or not, and rarely more, so that how many there
+    are need not be guessed (Langdale & Lemire 2019, section 3.1.4).
+    """
+    count = np.uint64(0)
     for start in range(0, BLOCK, WORD):
         word = word_of(marked, start)
-        while word != np.uint64(0):
-            k = start + lowest_bit(word)
+        following = count + bits_in(word)
+        for k in range(AT_ONCE):
+            found[count + np.uint64(k)] = np.uint16(start + lowest_bit(word))
             word &= word - np.uint64(1)
-            first = jump(state, k)
-            least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
-            limit = limits[least >> np.uint64(HIGH_BITS)]
-            limit = max(limit, limits[(least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)])
-            found[kept] = np.uint16(k)
-            kept += np.uint64((step(step(first)) >> np.uint64(64 - HIGH_BITS)) < limit)
+        count += np.uint64(AT_ONCE)
+        while word != np.uint64(0):
+            found[count] = np.uint16(start + lowest_bit(word))
+            word &= word - np.uint64(1)
+            count += np.uint64(1)
+        count = following
+    return np.int64(count)
+
+
+@shared
+def keep_likely(state: Any, limits: Any, count: Any, found: Any) -> Any:
+    """Keep of ``found`` the tries that their third state does not rule out either; how many these are."""
+    kept = np.uint64(0)
+    for c in range(count):
+        k = found[np.uint64(c)]
+        first = jump(state, k)
+        least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
+        limit = limits[least >> np.uint64(HIGH_BITS)]
+        limit = max(limit, limits[(least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)])
+        found[kept] = k
+        kept += np.uint64((step(step(first)) >> np.uint64(64 - HIGH_BITS)) < limit)
     return np.int64(kept)
 
 
@@ -154,7 +175,7 @@ def draw_sums_cpu(
     reached
         int32: thresholds that a sum reaches, for every sum.
     marked, found
-        uint8, uint16[BLOCK + 1], to work in.
+        uint8[BLOCK], uint16[BLOCK + AT_ONCE], to work in.
     hits
         int64[m, thresholds + 1]: sums of 0, 1, ... m - 1 qualities by the thresholds that they reach.
     """
@@ -166,7 +187,7 @@ def draw_sums_cpu(
         high |= np.uint64(limits[kind + WORD] > 0) << np.uint64(kind)
     while draw < draws:
         mark_candidates(state, low, high, marked)
-        count = keep_likely(state, limits, marked, found)
+        count = keep_likely(state, limits, list_marked(marked, found), found)
         for c in range(count):
             quality = drawn_quality(state, found[np.uint64(c)], weights)
             number = begin + found[np.uint64(c)] + 1

@@ -29,7 +29,8 @@ def quality_sums(qualities: NDArray[np.int64], thresholds: NDArray[np.float64], 
     most = int(np.flatnonzero(weights)[-1]) * terms
     reached = np.searchsorted(thresholds, np.arange(most + 1), side="right").astype(np.int32)
     hits = np.zeros((kept, terms + 1), dtype=np.int64)
-    marked, found = (np.zeros(kernel.BLOCK + 1, dtype=kind) for kind in (np.uint8, np.uint16))
+    marked = np.zeros(kernel.BLOCK, dtype=np.uint8)
+    found = np.zeros(kernel.BLOCK + kernel.AT_ONCE, dtype=np.uint16)
     seed = (SEED ^ kernel.MULTIPLIER) << kernel.UNUSED_BITS
     kernel.draw_sums_cpu(SAMPLES * terms, terms, seed, limits, weights, reached, marked, found, hits)
     above: NDArray[np.float64] = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1][:, 1:] / SAMPLES

@@ -325,8 +325,8 @@ def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, 
 
 
 def reads_workspace_cuda(cycles: int) -> tuple[tuple[int], Any]:
-    """Shape and type of a workspace: none is needed."""
-    return (0,), np.uint8
+    """Shape and type of a workspace: none is needed, but an array is never empty."""
+    return (1,), np.uint8
 
 
 # -- the CPU's way: 64 cycles at once ----------------------------------------------------------------------------------

@@ -119,6 +119,7 @@ def test_digest_follows_imports() -> None:
     kernels = Path(jit.__file__).parent
     names = {path.name for path in jit._imported(kernels / "pairhmm.py")}
     assert {"pairhmm.py", "lanes.py", "records.py", "jit.py", "native.py"} <= names
+    assert {"lanes_cpu.py", "bits_cpu.py"} <= names, "what is imported inside functions counts, too"
     assert "depth.py" not in names
 
 

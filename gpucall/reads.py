@@ -162,6 +162,7 @@ class Batcher:
                     f"{self.source.path}: reads over {self._place(batch.records, row)} need more than"
                     f" {self.max_carry >> 20} MiB at once; raise --memory"
                 )
+            del batch, raw, offsets, carry, decided  # whose memory the next batch takes
 
     # -- filling -------------------------------------------------------------------------------------------------
 

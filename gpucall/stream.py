@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -265,8 +266,9 @@ def process_all(
     """
     if pool is None:
         accumulators.append(accumulator())
-        for batch in batches:
-            yield process(batch, accumulators[0])
+        yield from map(
+            process, batches, repeat(accumulators[0])
+        )  # which lets go of a batch before it asks for the next
         return
     idle: deque[qc.SampleQc] = deque()
 

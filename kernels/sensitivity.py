@@ -132,7 +132,6 @@ def keep_likely(state: Any, limits: Any, count: Any, found: Any) -> Any:
         first = jump(state, k)
         least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
         limit = limits[least >> np.uint64(HIGH_BITS)]
-        limit = max(limit, limits[(least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)])
         found[kept] = k
         kept += np.uint64((step(step(first)) >> np.uint64(64 - HIGH_BITS)) < limit)
     return np.int64(kept)
@@ -168,8 +167,8 @@ def draw_sums_cpu(
     seed
         the generator's first state.
     limits
-        uint64[KINDS + 1]: above the upper ``HIGH_BITS`` of all third states with which a quality is drawn, 0: with
-        none. The last one is 0.
+        uint64[KINDS]: above the upper ``HIGH_BITS`` of all third states with which a quality, or the next one, is
+        drawn.
     weights
         uint64[KINDS]: a double d is below a quality's weight where d * 2**53 is below this.
     reached
@@ -183,8 +182,8 @@ def draw_sums_cpu(
     draw, total = np.int64(0), np.int64(0)
     low, high = np.uint64(0), np.uint64(0)
     for kind in range(WORD):
-        low |= np.uint64(limits[kind] > 0) << np.uint64(kind)
-        high |= np.uint64(limits[kind + WORD] > 0) << np.uint64(kind)
+        low |= np.uint64(weights[kind] > 0) << np.uint64(kind)
+        high |= np.uint64(kind + WORD < KINDS and weights[kind + WORD] > 0) << np.uint64(kind)
     while draw < draws:
         mark_candidates(state, low, high, marked)
         count = keep_likely(state, limits, list_marked(marked, found), found)

@@ -15,9 +15,10 @@ SEED = 51  # RANDOM_SEED
 
 
 def limits_by_kind(weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Above which upper bits of a try's third state no quality of each kind is drawn; 0 after the last."""
+    """Above which upper bits of a try's third state no quality of each kind, nor of the next one, is drawn."""
     below = np.uint64(kernel.DOUBLE_BITS - kernel.HIGH_BITS)
-    return np.append(np.where(weights > 0, ((weights - (weights > 0)) >> below) + 1, 0), 0).astype(np.uint64)
+    limits = np.where(weights > 0, ((weights - (weights > 0)) >> below) + 1, 0).astype(np.uint64)
+    return np.maximum(limits, np.append(limits[1:], np.uint64(0)))
 
 
 def quality_sums(qualities: NDArray[np.int64], thresholds: NDArray[np.float64], kept: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Kernel ``group``: the order that a stable sort would leave within each key, every key in one piece."""
+"""``kernels.group``: the order that a stable sort would leave within each key, every key in one piece."""
 
 from __future__ import annotations
 

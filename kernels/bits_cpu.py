@@ -9,48 +9,21 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic
 
 from . import bits, scalar
+from .jit import on_cpu
+from .vectors_cpu import call, everywhere, pointer, vector_type
 
 BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
 BYTES = ir.VectorType(BYTE, bits.WORD)
+BYTES_TYPE = vector_type("Bytes", BYTES)
 LANES = ir.Constant(BYTES, list(range(bits.WORD)))
-
-
-class Bytes(types.Type):
-    """numba's type of 64 bytes. It lives in registers only: compiled loops neither take nor return it."""
-
-    def __init__(self) -> None:
-        super().__init__(name="Bytes(64 x uint8)")
-
-
-BYTES_TYPE = Bytes()
-
-
-@register_model(Bytes)
-class _BytesModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, BYTES)
-
-
-def _call(builder: Any, name: str, result: Any, arguments: Any) -> Any:
-    """The value of an LLVM intrinsic."""
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
-
-
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, start: Any) -> Any:
-    """Where 64 bytes of an array begin."""
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [start]), BYTES.as_pointer())
 
 
 def _everywhere(builder: Any, value: Any) -> Any:
     """The lower byte of a number in all lanes."""
-    first = builder.insert_element(ir.Constant(BYTES, ir.Undefined), builder.trunc(value, BYTE), ir.IntType(32)(0))
-    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), bits.WORD), [0] * bits.WORD))
+    return everywhere(builder, builder.trunc(value, BYTE), BYTES)
 
 
 @intrinsic
@@ -58,7 +31,7 @@ def _word_of(_typing: Any, flags: Any, start: Any) -> Any:
     """A vector of comparisons is a word: one instruction with AVX-512, a few elsewhere."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        some = builder.load(_pointer(context, builder, signature.args[0], *arguments), align=1, typ=BYTES)
+        some = builder.load(pointer(context, builder, signature.args[0], arguments, BYTES), align=1, typ=BYTES)
         return builder.bitcast(builder.icmp_unsigned("!=", some, ir.Constant(BYTES, [0] * bits.WORD)), LONG)
 
     return types.uint64(flags, types.int64), emit
@@ -67,7 +40,7 @@ def _word_of(_typing: Any, flags: Any, start: Any) -> Any:
 @intrinsic
 def _lowest_bit(_typing: Any, word: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return _call(builder, "llvm.cttz.i64", LONG, [arguments[0], BIT(0)])
+        return call(builder, "llvm.cttz.i64", LONG, [arguments[0], BIT(0)])
 
     return types.int64(types.uint64), emit
 
@@ -75,7 +48,7 @@ def _lowest_bit(_typing: Any, word: Any) -> Any:
 @intrinsic
 def _bits_in(_typing: Any, word: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return _call(builder, "llvm.ctpop.i64", LONG, list(arguments))
+        return call(builder, "llvm.ctpop.i64", LONG, list(arguments))
 
     return types.uint64(types.uint64), emit
 
@@ -84,7 +57,7 @@ def _bits_in(_typing: Any, word: Any) -> Any:
 def _load_bytes(_typing: Any, data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         low, high, other = (_everywhere(builder, argument) for argument in arguments[2:])
-        some = builder.load(_pointer(context, builder, signature.args[0], *arguments[:2]), align=1, typ=BYTES)
+        some = builder.load(pointer(context, builder, signature.args[0], arguments[:2], BYTES), align=1, typ=BYTES)
         inside = builder.and_(builder.icmp_unsigned(">=", LANES, low), builder.icmp_unsigned("<", LANES, high))
         return builder.select(inside, some, other)
 
@@ -96,10 +69,10 @@ def _count_equal(_typing: Any, some: Any, inside: Any, value: Any, counters: Any
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         inside, value, change = (_everywhere(builder, arguments[k]) for k in (1, 2, 5))
         equal = builder.icmp_unsigned("==", builder.and_(arguments[0], inside), value)
-        pointer = _pointer(context, builder, signature.args[3], *arguments[3:5])
-        old = builder.load(pointer, align=1, typ=BYTES)
-        builder.store(builder.select(equal, builder.add(old, change), old), pointer, align=1)
-        return _call(builder, "llvm.ctpop.i64", LONG, [builder.bitcast(equal, LONG)])
+        place = pointer(context, builder, signature.args[3], arguments[3:5], BYTES)
+        old = builder.load(place, align=1, typ=BYTES)
+        builder.store(builder.select(equal, builder.add(old, change), old), place, align=1)
+        return call(builder, "llvm.ctpop.i64", LONG, [builder.bitcast(equal, LONG)])
 
     return types.int64(BYTES_TYPE, types.int64, types.int64, counters, types.int64, types.int64), emit
 
@@ -108,7 +81,7 @@ def _count_equal(_typing: Any, some: Any, inside: Any, value: Any, counters: Any
 def _equal_bytes(_typing: Any, some: Any, value: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         equal = builder.icmp_unsigned("==", arguments[0], _everywhere(builder, arguments[1]))
-        return _call(builder, "llvm.ctpop.i64", LONG, [builder.bitcast(equal, LONG)])
+        return call(builder, "llvm.ctpop.i64", LONG, [builder.bitcast(equal, LONG)])
 
     return types.int64(BYTES_TYPE, types.int64), emit
 
@@ -125,77 +98,52 @@ def _below_bytes(_typing: Any, some: Any, value: Any) -> Any:
 @intrinsic
 def _prefetch(_typing: Any, data: Any, at: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        line = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(line, [arguments[1]]), BYTE.as_pointer())
-        number = ir.IntType(32)
+        line, number = pointer(context, builder, signature.args[0], arguments, BYTE), ir.IntType(32)
         read, keep, as_data = number(0), number(3), number(1)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [pointer, read, keep, as_data])
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [line, read, keep, as_data])
         return context.get_dummy_value()
 
     return types.void(data, types.int64), emit
 
 
-@overload(bits.word_of)
-def _overload_word_of(flags: Any, start: Any) -> Any:
-    def implementation(flags: Any, start: Any) -> Any:
-        return _word_of(flags, start)
-
-    return implementation
+# -- the functions of ``bits`` -------------------------------------------------------------------------------------
 
 
-@overload(scalar.lowest_bit)
-def _overload_lowest_bit(value: Any) -> Any:
-    def implementation(value: Any) -> Any:
-        return _lowest_bit(value)
-
-    return implementation
+@on_cpu(bits.word_of)
+def _word_of_on_cpu(flags: Any, start: Any) -> Any:
+    return _word_of(flags, start)
 
 
-@overload(bits.bits_in)
-def _overload_bits_in(word: Any) -> Any:
-    def implementation(word: Any) -> Any:
-        return _bits_in(word)
-
-    return implementation
+@on_cpu(bits.bits_in)
+def _bits_in_on_cpu(word: Any) -> Any:
+    return _bits_in(word)
 
 
-@overload(bits.load_bytes)
-def _overload_load_bytes(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
-    def implementation(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
-        return _load_bytes(data, start, low, high, other)
-
-    return implementation
+@on_cpu(bits.load_bytes)
+def _load_bytes_on_cpu(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
+    return _load_bytes(data, start, low, high, other)
 
 
-@overload(bits.count_equal)
-def _overload_count_equal(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
-    def implementation(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
-        return _count_equal(some, inside, value, counters, at, change)
-
-    return implementation
+@on_cpu(bits.count_equal)
+def _count_equal_on_cpu(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
+    return _count_equal(some, inside, value, counters, at, change)
 
 
-@overload(bits.equal_bytes)
-def _overload_equal_bytes(some: Any, value: Any) -> Any:
-    def implementation(some: Any, value: Any) -> Any:
-        return _equal_bytes(some, value)
-
-    return implementation
+@on_cpu(bits.equal_bytes)
+def _equal_bytes_on_cpu(some: Any, value: Any) -> Any:
+    return _equal_bytes(some, value)
 
 
-@overload(bits.prefetch)
-def _overload_prefetch(data: Any, at: Any) -> Any:
-    def implementation(data: Any, at: Any) -> None:
-        _prefetch(data, at)
-
-    return implementation
+@on_cpu(bits.below_bytes)
+def _below_bytes_on_cpu(some: Any, value: Any) -> Any:
+    return _below_bytes(some, value)
 
 
-@overload(bits.below_bytes)
-def _overload_below_bytes(some: Any, value: Any) -> Any:
-    def implementation(some: Any, value: Any) -> Any:
-        return _below_bytes(some, value)
+@on_cpu(bits.prefetch)
+def _prefetch_on_cpu(data: Any, at: Any) -> None:
+    _prefetch(data, at)
 
-    return implementation
+
+@on_cpu(scalar.lowest_bit)
+def _lowest_bit_on_cpu(value: Any) -> Any:
+    return _lowest_bit(value)

@@ -13,11 +13,12 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic
 
 from . import crc
 from .crc import crc32_by_table
+from .jit import on_cpu
+from .vectors_cpu import call, everywhere, pointer, vector_type
 
 BLOCK = 16  # bytes
 BYTE, INT, LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -35,33 +36,17 @@ def has_carryless_product() -> bool:
     return bool(llvm.get_host_cpu_features().get("pclmul", False))
 
 
-class Block(types.Type):
-    """numba's type of 16 bytes. It lives in registers only."""
-
-    def __init__(self) -> None:
-        super().__init__(name="Block(16 x uint8)")
-
-
-BLOCK_TYPE = Block()
-
-
-@register_model(Block)
-class _BlockModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, HALVES)
+BLOCK_TYPE = vector_type("Block", HALVES)
 
 
 def _product(builder: Any, one: Any, two: Any, halves: int) -> Any:
     """The carry-less product of one half of each operand: the lower four bits say of which of the first, the upper."""
-    kind = ir.FunctionType(HALVES, [HALVES, HALVES, BYTE])
-    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.pclmulqdq")
-    return builder.call(function, [one, two, BYTE(halves)])
+    return call(builder, "llvm.x86.pclmulqdq", HALVES, [one, two, BYTE(halves)])
 
 
 def _everywhere(builder: Any, value: Any) -> Any:
     """The lower byte of a number in all lanes."""
-    first = builder.insert_element(ir.Constant(BYTES, ir.Undefined), builder.trunc(value, BYTE), INT(0))
-    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(INT, BLOCK), [0] * BLOCK))
+    return everywhere(builder, builder.trunc(value, BYTE), BYTES)
 
 
 def _shifted(builder: Any, value: Any, size: int) -> Any:
@@ -81,9 +66,8 @@ def load_block(_typing: Any, data: Any, start: Any, low: Any, flipped: Any) -> A
     """16 bytes, those before ``low`` 0, and those of the four from lane ``flipped`` on inverted that are here."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        at = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(at, [arguments[1]]), BYTES.as_pointer())
-        some = builder.load(pointer, align=1, typ=BYTES)
+        place = pointer(context, builder, signature.args[0], arguments[:2], BYTES)
+        some = builder.load(place, align=1, typ=BYTES)
         low, flipped = _everywhere(builder, arguments[2]), _everywhere(builder, arguments[3])
         zero, ones = ir.Constant(BYTES, [0] * BLOCK), ir.Constant(BYTES, [255] * BLOCK)
         some = builder.select(builder.icmp_signed(">=", LANES, low), some, zero)
@@ -100,9 +84,8 @@ def plain_block(_typing: Any, data: Any, start: Any) -> Any:
     """16 bytes."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        at = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(at, [arguments[1]]), HALVES.as_pointer())
-        return builder.load(pointer, align=1, typ=HALVES)
+        place = pointer(context, builder, signature.args[0], arguments, HALVES)
+        return builder.load(place, align=1, typ=HALVES)
 
     return BLOCK_TYPE(data, types.int64), emit
 
@@ -150,10 +133,4 @@ def _by_products(raw: Any, start: Any, stop: Any, table: Any) -> Any:
     return np.int64(remainder(state) ^ np.uint32(0xFFFFFFFF))
 
 
-def _by_table(raw: Any, start: Any, stop: Any, table: Any) -> Any:
-    return crc32_by_table(raw, start, stop, table)
-
-
-@overload(crc.crc32, jit_options={"forceinline": True})
-def _crc32(raw: Any, start: Any, stop: Any, table: Any) -> Any:
-    return _by_products if has_carryless_product() else _by_table
+on_cpu(crc.crc32)(_by_products if has_carryless_product() else crc32_by_table)

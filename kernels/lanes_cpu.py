@@ -9,29 +9,16 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, overload
 
 from . import lanes
 from .lanes import LANES
+from .vectors_cpu import call, everywhere, pointer, vector_type
 
 VECTOR = ir.VectorType(ir.IntType(16), LANES)
 
 
-class Lanes(types.Type):
-    """numba's type of ``LANES`` x uint16. It lives in registers only: compiled loops neither take nor return it."""
-
-    def __init__(self) -> None:
-        super().__init__(name=f"Lanes({LANES} x uint16)")
-
-
-LANES_TYPE = Lanes()
-
-
-@register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, VECTOR)
+LANES_TYPE = vector_type("Lanes", VECTOR)
 
 
 # -- what LLVM does with a vector -----------------------------------------------------------------------------------
@@ -43,9 +30,7 @@ def _binary(name: str) -> Any:
     @intrinsic
     def operation(_typing: Any, one: Any, two: Any) -> Any:
         def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            kind = ir.FunctionType(VECTOR, [VECTOR, VECTOR])
-            function = cgutils.get_or_insert_function(builder.module, kind, f"{name}.v{LANES}i16")
-            return builder.call(function, arguments)
+            return call(builder, f"{name}.v{LANES}i16", VECTOR, arguments)
 
         return LANES_TYPE(one, two), emit
 
@@ -66,10 +51,7 @@ def _choose(_typing: Any, one: Any, two: Any, equal: Any, other: Any) -> Any:
 
 def _broadcast(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     """A scalar of numba type ``kind`` in every lane."""
-    narrow = context.cast(builder, value, kind, types.uint16)
-    first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), narrow, ir.IntType(32)(0))
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, first, everywhere)
+    return everywhere(builder, context.cast(builder, value, kind, types.uint16), VECTOR)
 
 
 @intrinsic
@@ -93,9 +75,7 @@ def _spread_item(_typing: Any, array: Any, index: Any) -> Any:
 
 def _row_pointer(context: Any, builder: Any, kind: Any, array: Any, slot: Any) -> Any:
     """Where row ``slot`` of a C-ordered array uint16[slots, LANES] starts."""
-    data = context.make_array(kind)(context, builder, array).data
-    first = builder.mul(slot, ir.IntType(64)(LANES))
-    return builder.bitcast(builder.gep(data, [first]), VECTOR.as_pointer())
+    return pointer(context, builder, kind, (array, builder.mul(slot, ir.IntType(64)(LANES))), VECTOR)
 
 
 @intrinsic
@@ -151,10 +131,10 @@ def _store_lanes_at(cells: Any, slot: Any, t: Any, value: Any) -> Any:
 
 
 def _both_ways(scalar: Any, vector: Any) -> None:
-    """Compile ``scalar`` as it stands for scalars, and as ``vector`` where the last argument is ``Lanes``."""
+    """Compile ``scalar`` as it stands for scalars, and as ``vector`` where the last argument is a vector."""
 
     def body(*kinds: Any) -> Any:
-        return vector if isinstance(kinds[-1], Lanes) else scalar
+        return vector if kinds[-1] == LANES_TYPE else scalar
 
     overload(scalar, strict=False)(body)
 

@@ -131,6 +131,27 @@ def add_qualities(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality:
         atomic_add(quality, np.uint64(k), min(np.int32(raw[np.uint64(k + shift)]), capped))
 
 
+@shared
+def look_at_each(
+    weak: Any,
+    bits: Any,
+    records: Records,
+    row: Any,
+    step: Any,
+    at: Any,
+    code: Any,
+    limit: Any,
+    floor: Any,
+    costs: Any,
+    out: Cover,
+) -> Any:
+    """``look_at_base`` for every bit that is set of a word, of which each base from ``at`` on has 2**``bits``."""
+    while weak != np.uint64(0):
+        k = at + (lowest_bit(weak) >> bits)
+        weak &= weak - np.uint64(1)
+        look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+
+
 @on_cuda
 def look_at_weak(
     records: Records,
@@ -148,10 +169,7 @@ def look_at_weak(
     step, shift = query - at, records.qual[row] + query - at
     while at + 8 <= stop:
         weak = weak_bytes(u64(records.raw, at + shift))
-        while weak != 0:
-            k = at + (lowest_bit(weak) >> 3)
-            weak &= weak - np.uint64(1)
-            look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+        look_at_each(weak, 3, records, row, step, at, code, limit, floor, costs, out)
         at += 8
     return at
 
@@ -173,10 +191,7 @@ def _look_at_weak_cpu(
     step, shift = query - at, records.qual[row] + query - at
     while at < stop and at + shift + WORD <= records.raw.shape[0]:
         weak = below_bytes(load_bytes(records.raw, at + shift, 0, min(WORD, stop - at), 255), STRONG)
-        while weak != np.uint64(0):
-            k = at + lowest_bit(weak)
-            weak &= weak - np.uint64(1)
-            look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+        look_at_each(weak, 0, records, row, step, at, code, limit, floor, costs, out)
         at += WORD
     return at
 

@@ -76,6 +76,13 @@ def kind_of(value: Any) -> Any:
 
 
 @shared
+def kinds_left(first: Any) -> Any:
+    """The one quality, or the two, that a try's first state leaves: the lower bits are those of the second state."""
+    least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
+    return least >> np.uint64(HIGH_BITS), (least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)
+
+
+@shared
 def bit_of(word: Any, number: Any) -> Any:
     """Bit ``number`` of a word, 0 where it has none."""
     return word >> number if number < np.uint64(WORD) else np.uint64(0)
@@ -85,17 +92,14 @@ def bit_of(word: Any, number: Any) -> Any:
 def mark_candidates(state: Any, low: Any, high: Any, marked: Any) -> None:
     """Set ``marked[k]`` where the first state of try ``k`` of a block does not rule it out.
 
-    The first double's lower bits are those of the second state. Its upper bits times ``KINDS`` leave one quality or
-    two. The bits of ``low`` and ``high`` are the qualities that have a weight.
+    The bits of ``low`` and ``high`` are the qualities that have a weight.
     """
     for k in range(BLOCK):
-        least = (jump(state, k) >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
-        one, two = least >> np.uint64(HIGH_BITS), (least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)
+        one, two = kinds_left(jump(state, k))
         marked[k] = np.uint8((bit_of(low, one) | bit_of(low, two)) & np.uint64(1))
     if high != np.uint64(0):
         for k in range(BLOCK):
-            least = (jump(state, k) >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
-            one, two = least >> np.uint64(HIGH_BITS), (least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)
+            one, two = kinds_left(jump(state, k))
             more = bit_of(high, one - np.uint64(WORD)) | bit_of(high, two - np.uint64(WORD))
             marked[k] |= np.uint8(more & np.uint64(1))
 
@@ -130,8 +134,7 @@ def keep_likely(state: Any, limits: Any, count: Any, found: Any) -> Any:
     for c in range(count):
         k = found[np.uint64(c)]
         first = jump(state, k)
-        least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
-        limit = limits[least >> np.uint64(HIGH_BITS)]
+        limit = limits[kinds_left(first)[0]]
         found[kept] = k
         kept += np.uint64((step(step(first)) >> np.uint64(64 - HIGH_BITS)) < limit)
     return np.int64(kept)

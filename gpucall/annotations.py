@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,17 +68,6 @@ def strand_table(counts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
     most = int(table.sum(axis=1).max(initial=0)) + 4
     out = np.empty((len(table), 3))
     kernel.strands(len(table), table, log_factorials(max(2048, 1 << most.bit_length())), out)
-    return out
-
-
-def rank_sums(reference: NDArray[Any], alternate: NDArray[Any]) -> NDArray[np.float64]:
-    """Z of the Mann-Whitney test that the alternate's values are higher, float64[n, k], from histograms [n, k, 64] over
-    the same values; NaN where either side is empty or all values are equal.
-
-    Sums are of integers, so that their order cannot matter.
-    """
-    out = np.empty(reference.shape[:2])
-    kernel.rank_sums(len(out), np.ascontiguousarray(reference), np.ascontiguousarray(alternate), out)
     return out
 
 

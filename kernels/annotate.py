@@ -110,14 +110,6 @@ def rank_sum(reference: Any, alternate: Any, i: Any, k: Any) -> Any:
 
 
 @cpu_loop
-def rank_sums(n: int, reference: Any, alternate: Any, out: Any) -> None:
-    """Rank sums float64[n, k] of histograms int[n, k, VALUES] of the reference's and the alternates' values."""
-    for i in range(n):
-        for k in range(out.shape[1]):
-            out[i, k] = rank_sum(reference, alternate, i, k)
-
-
-@cpu_loop
 def base_rank_sums(n: int, counts: Any, rows: Any, reference: Any, shown: Any, both: Any, out: Any) -> None:
     """Rank sums float64[n, k] of sites: base ``reference[i]`` against the bases b with ``shown[i, b]``.
 

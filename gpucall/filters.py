@@ -42,6 +42,11 @@ def numbers(call: Call, strands: dict[str, object]) -> dict[str, object]:
     return numbers
 
 
+def fails(measured: float, least: bool, threshold: float, applies: bool) -> bool:
+    """Whether what a filter measures is beyond its threshold."""
+    return applies and (measured < threshold if least else measured > threshold)
+
+
 class Check(NamedTuple):
     """What one filter measures on a call; it fails below (``least``) or above a threshold, where it applies at all."""
 
@@ -55,8 +60,7 @@ class Check(NamedTuple):
     @property
     def failed(self) -> bool:
         """True where the filter doubts the call."""
-        beyond = self.measured < self.threshold if self.least else self.measured > self.threshold
-        return self.applies and beyond
+        return fails(*self[2:])
 
 
 def checks(call: Call, settings: Filtering) -> list[Check]:
@@ -85,7 +89,7 @@ def reasons(call: Call, settings: Filtering) -> list[str]:
     return [
         name
         for name, _, measured, least, threshold, applies in measures(call, settings)
-        if applies and (measured < threshold if least else measured > threshold)
+        if fails(measured, least, threshold, applies)
     ]
 
 

@@ -61,9 +61,8 @@ def mean_depths(at: list[int], depth: NDArray[np.int32], reach: int) -> NDArray[
     low = np.maximum(np.array(at) - reach, 0)
     high = np.minimum(np.array(at) + reach + 1, len(depth))
     bounds = np.stack([low, high], axis=1).ravel()
-    sums = np.add.reduceat(np.concatenate([depth, depth[:1]]), bounds, dtype=np.int64)[
-        ::2
-    ]  # what lies between two is not asked for
+    longer = np.concatenate([depth, depth[:1]])  # every bound must be an index
+    sums = np.add.reduceat(longer, bounds, dtype=np.int64)[::2]  # what lies between two is not asked for
     means: NDArray[np.float64] = sums / (high - low)
     return means
 

@@ -266,9 +266,8 @@ def process_all(
     """
     if pool is None:
         accumulators.append(accumulator())
-        yield from map(
-            process, batches, repeat(accumulators[0])
-        )  # which lets go of a batch before it asks for the next
+        # Other than a loop's variable, ``map`` lets go of a batch before it asks for the next.
+        yield from map(process, batches, repeat(accumulators[0]))
         return
     idle: deque[qc.SampleQc] = deque()
 

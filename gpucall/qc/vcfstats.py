@@ -70,13 +70,11 @@ class VcfStats:
         self.changes: Counter[int] = Counter()
         self.substitutions: Counter[str] = Counter()
         self.depths: Counter[int] = Counter()
-        self._snvs: Counter[str] = Counter()  # records of one base and another, counted elsewhere when they are asked
 
     def add(self, ref: str, alts: Sequence[str], quality: float, info: Mapping[str, object]) -> None:
         """Count one record. ``quality`` is QUAL as it was written, ``info`` has DP, and AC with AN where written."""
         if len(ref) == 1 and len(alts) == 1 and (change := SNVS.get(ref + alts[0])) and "AC" not in info:
-            self._snvs[ref + alts[0]] += 1
-            self.qualities[change][quality_bin(quality)] += 1
+            self._add_snv(f"{ref}>{alts[0]}", change, quality)
         else:
             self._add(ref, alts, quality, info)
         depth = info.get("DP")
@@ -99,16 +97,14 @@ class VcfStats:
             self.summary["multiallelic sites"] += 1
             self.summary["multiallelic SNP sites"] += present - {REF} == {SNP}
 
-    def _settle(self) -> None:
-        """Count the records of ``_snvs`` where all others are."""
-        for pair, times in self._snvs.items():
-            change = SNVS[pair]
-            for name in ("records", "SNPs", f"{change} first"):
-                self.summary[name] += times
-            self.substitutions[f"{pair[0]}>{pair[1]}"] += times
-            for name in ("snp", change):
-                self.frequencies[name][0] += times
-        self._snvs.clear()
+    def _add_snv(self, substitution: str, change: str, quality: float) -> None:
+        """What ``_add`` does with one base and another, which most records are, without AC."""
+        for name in ("records", "SNPs", f"{change} first"):
+            self.summary[name] += 1
+        self.substitutions[substitution] += 1
+        self.frequencies["snp"][0] += 1
+        self.frequencies[change][0] += 1
+        self.qualities[change][quality_bin(quality)] += 1
 
     def add_alike(self, ref: str, alts: Sequence[str], quality: float, times: int) -> None:
         """Count some records that are alike, without their depths."""
@@ -130,7 +126,6 @@ class VcfStats:
 
     def write(self, path: Path, vcf: str) -> None:
         """Write the report; ``vcf`` is the name of the file it is about."""
-        self._settle()
         with open(path, "w", encoding="utf-8") as out:
             out.write(HEAD.format(name=vcf))
             self._write_summary(out)
@@ -139,7 +134,6 @@ class VcfStats:
                 out.writelines("\t".join(map(str, line)) + "\n" for line in lines)
 
     def _counters(self) -> Iterator[Counter]:
-        self._settle()
         yield self.summary
         yield from self.frequencies.values()
         yield from self.qualities.values()

@@ -8,6 +8,7 @@ reach past what it owns are carried over into the next batch. Where batches and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,16 +18,13 @@ from numpy.typing import NDArray
 from .backend import Backend
 from .config import Batching, Filters
 from .errors import CorruptInput, HostMemoryError, InputError
-from .io.alignments import Header, Origins, Piece, RecordSource
+from .io.alignments import PIECE_BYTES, TASK_BYTES, Header, Piece, RecordSource, wait_for
 from .kernels import records as kernel
 from .kernels.records import Records
 from .tiles import Intervals
 
-NOTHING = memoryview(b"")
-Place = tuple[int, int, int, Origins | None]  # of a piece in a batch: where it starts there, and ``Piece`` but its data
+Place = tuple[int, Piece]  # where a piece starts in a batch
 PLACED_LAST = 1 << 30  # sort key of contig -1: unplaced reads close a sorted file
-PIECE_BYTES = 1 << 16  # of room for the last piece of a batch: an inflated BGZF block
-WALK_BYTES = 1 << 18  # that are looked through for records at once
 
 
 class Tile(NamedTuple):
@@ -142,7 +140,7 @@ class Batcher:
         carried = np.empty(0, dtype=np.uint8)
         verdicts = np.empty(0, dtype=np.uint8)
         tail = b""
-        pieces = iter(self.source.pieces(self.regions))
+        pieces = iter(self.source.pieces(self.regions, min(PIECE_BYTES, self.batching.batch_bytes)))
         finished = False
         while not finished:
             raw, offsets, first_new, tail, where, finished = self._fill(carried, tail, pieces)
@@ -172,24 +170,31 @@ class Batcher:
         """Carried records, the rest of a record, and new pieces in one buffer, and where its records start."""
         held, size = len(carried), len(carried) + len(tail)
         capacity = size + max(self.batching.batch_bytes, 1)
-        raw = np.empty(capacity + PIECE_BYTES, dtype=np.uint8)
+        raw = np.empty(capacity + TASK_BYTES, dtype=np.uint8)
         raw[:held] = carried
         raw[held:size] = np.frombuffer(tail, dtype=np.uint8)
         where: list[Place] = []
         found = [self._walk(raw[:held], 0, where)[0]]
         first, stop, finished = len(found[0]), held, True
-        for piece in pieces:
-            where.append((size, piece.file_offset, piece.within, piece.origins))
-            if size + len(piece.data) > len(raw):
-                raw = np.concatenate([raw[:size], np.empty(len(piece.data), dtype=np.uint8)])
-            raw[size : size + len(piece.data)] = np.frombuffer(piece.data, dtype=np.uint8)
-            size += len(piece.data)
-            if size - stop >= WALK_BYTES:  # while the bytes are in a cache
-                offsets, stop = self._walk(raw[:size], stop, where)
-                found.append(offsets)
-            if size >= capacity:
-                finished = False
-                break
+        waiting: list[Future[None]] = []
+        try:
+            for piece in pieces:
+                where.append((size, piece))
+                if size + piece.size > len(raw):
+                    wait_for(waiting)
+                    raw = np.concatenate([raw[:size], np.empty(piece.size, dtype=np.uint8)])
+                written = piece.write(raw[size : size + piece.size])
+                size += piece.size
+                if written is not None:
+                    waiting.append(written)
+                elif size - stop >= PIECE_BYTES:  # while the bytes are in a cache
+                    offsets, stop = self._walk(raw[:size], stop, where)
+                    found.append(offsets)
+                if size >= capacity:
+                    finished = False
+                    break
+        finally:
+            wait_for(waiting)  # what is wrong with these bytes comes before what is wrong behind them
         raw = raw[:size]
         offsets, stop = self._walk(raw, stop, where)
         rest = raw[stop:].tobytes()
@@ -216,9 +221,8 @@ class Batcher:
         found = next((place for place in reversed(where) if place[0] <= at), None)
         if found is None:
             return self.source.path, "the start of the batch"
-        start, offset, within, origins = found
-        path, block, within = Piece(offset, within, NOTHING, origins).locate(at - start)
-        return path or self.source.path, f"virtual offset {block << 16 | within} (block {block}, byte {within})"
+        path, block, within = found[1].locate(at - found[0])
+        return path, f"virtual offset {block << 16 | within} (block {block}, byte {within})"
 
     # -- decoding ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -19,41 +19,100 @@ from numpy.typing import NDArray
 
 from ..errors import CorruptInput, InputError, TruncatedInput, UsageError
 from ..tiles import Intervals
-from .bgzf import EOF_BLOCK, READ_BYTES, BgzfStream
+from .bgzf import EOF_BLOCK, READ_BYTES, BgzfStream, Blocks
+
+PIECE_BYTES = 1 << 18  # of a piece: few enough to be still in a cache when its records are looked for
+TASK_BYTES = 1 << 20  # of a piece that another thread inflates
 
 
-class Origins(NamedTuple):
-    """Where the records of a merged piece come from.
+class Piece(Protocol):
+    """Some bytes of records, in order.
 
-    starts  int64[n] where they start in the piece
-    lane    int64[n] whose file it is, of ``paths``
-    blocks  int64[n, 2] file offset of the record's block there, and bytes from that block's start
+    size  bytes
     """
 
-    starts: NDArray[np.int64]
-    lane: NDArray[np.int64]
-    blocks: NDArray[np.int64]
-    paths: list[str]
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    def write(self, target: NDArray[np.uint8]) -> Future[None] | None:
+        """Write the bytes to ``target``, of as many; done only when what is returned is done, where that is not None.
+
+        Raises
+        ------
+        CorruptInput
+            here, or where the result of what is returned is asked for.
+        """
+
+    def locate(self, at: int) -> tuple[str, int, int]:
+        """The file, block and byte in that block of the byte ``at`` of the piece."""
 
 
-class Piece(NamedTuple):
-    """Bytes of one inflated block, from ``within`` on, and where its block starts in the file.
+class BlocksPiece(NamedTuple):
+    """Consecutive blocks of one file, inflated where and when they are wanted.
 
-    A piece that was merged from several files has ``origins`` instead.
+    blocks, first, last  which: [first, last)
+    skip, size           bytes that are left out at the beginning, and bytes after these
+    pool                 threads that inflate; None: the caller's
     """
 
-    file_offset: int
-    within: int
-    data: memoryview
-    origins: Origins | None = None
+    blocks: Blocks
+    first: int
+    last: int
+    skip: int
+    size: int
+    pool: Executor | None = None
 
-    def locate(self, at: int) -> tuple[str | None, int, int]:
-        """The file (None: the only one), block and byte in that block of the byte ``at`` of the piece."""
-        if self.origins is None:
-            return None, self.file_offset, self.within + at
-        row = max(int(np.searchsorted(self.origins.starts, at, side="right")) - 1, 0)
-        block, within = self.origins.blocks[row].tolist()
-        return self.origins.paths[self.origins.lane[row]], block, within + at - int(self.origins.starts[row])
+    def write(self, target: NDArray[np.uint8]) -> Future[None] | None:
+        """Inflate to ``target``."""
+        if self.pool is not None:
+            return self.pool.submit(self._write, target)
+        self._write(target)
+        return None
+
+    def _write(self, target: NDArray[np.uint8]) -> None:
+        if self.size == int(self.blocks.sizes[self.first : self.last].sum()):
+            self.blocks.inflate(self.first, self.last, target)
+        else:
+            target[:] = self.blocks.inflated(self.first, self.last)[self.skip : self.skip + self.size]
+
+    def marks(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """int64[n] where each block starts in the piece; int64[n, 2] its file offset, and the byte of it that does."""
+        sizes = self.blocks.sizes[self.first : self.last]
+        starts = np.append(np.zeros(1, dtype=np.int64), np.cumsum(sizes)[:-1] - self.skip)
+        places = np.zeros((len(starts), 2), dtype=np.int64)
+        places[:, 0] = self.blocks.begins[self.first : self.last]
+        places[0, 1] = self.skip
+        return starts, places
+
+    def locate(self, at: int) -> tuple[str, int, int]:
+        """The file, block and byte in that block of the byte ``at`` of the piece."""
+        return self.blocks.path, *locate(at, *self.marks())
+
+
+def locate(at: int, starts: NDArray[np.int64], places: NDArray[np.int64]) -> tuple[int, int]:
+    """Block and byte in it of the byte ``at``; parts that begin at ``starts`` are from ``places``, int64[n, 2]."""
+    part = max(int(np.searchsorted(starts, at, side="right")) - 1, 0)
+    return int(places[part, 0]), int(places[part, 1]) + at - int(starts[part])
+
+
+def wait_for(waiting: list[Future[None]]) -> None:
+    """Wait for what is being written, and forget it. The first thing that went wrong is raised."""
+    for written in waiting:
+        written.result()
+    waiting.clear()
+
+
+def cut(blocks: Blocks, size: int, pool: Executor | None, first: int = 0, skip: int = 0) -> Iterator[BlocksPiece]:
+    """Pieces of ``size`` bytes or less, but of a block at least: all from byte ``skip`` of block ``first`` on."""
+    ends = np.cumsum(blocks.sizes)
+    while first < len(ends):
+        before = int(ends[first - 1]) if first else 0
+        last = max(int(np.searchsorted(ends, before + size, side="right")), first + 1)
+        left = int(ends[last - 1]) - before - skip
+        if left:
+            yield BlocksPiece(blocks, first, last, skip, left, pool)
+        first, skip = last, 0
 
 
 class RecordSource(Protocol):
@@ -76,8 +135,8 @@ class RecordSource(Protocol):
     def bytes_read(self) -> int:
         """Compressed bytes read so far."""
 
-    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
-        """Record bytes in coordinate order, once."""
+    def pieces(self, regions: Intervals | None = None, size: int = PIECE_BYTES) -> Iterator[Piece]:
+        """Record bytes in coordinate order, once, some ``size`` of them at a time where that can be chosen."""
 
     def close(self) -> None:
         """Close the file."""
@@ -158,10 +217,11 @@ class AlignmentSource:
         self.path = path
         self.size = size
         self._handle = handle
-        self._stream = BgzfStream(handle, path, pool, read_bytes)
+        self._pool = pool
+        self._stream = BgzfStream(handle, path, read_bytes)
         self._index = index
         self._blocks = self._stream.blocks()
-        self.header, self._rest = self._read_header()
+        self.header, self._begun = self._read_header()
 
     @property
     def lanes(self) -> Sequence[AlignmentSource]:
@@ -173,30 +233,33 @@ class AlignmentSource:
         """Compressed bytes read so far."""
         return self._stream.bytes_read
 
-    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
+    def pieces(self, regions: Intervals | None = None, size: int = PIECE_BYTES) -> Iterator[BlocksPiece]:
         """Record bytes in file order, once; with regions and an index, only the index's chunks for them."""
+        if self._pool is not None and size == PIECE_BYTES:
+            size = TASK_BYTES
         if regions is not None and self._index is not None:
-            yield from self._chunks(regions)
+            yield from self._chunks(regions, size)
             return
-        if self._rest is not None:
-            yield self._rest
-        for offset, data in self._blocks:
-            if data:
-                yield Piece(offset, 0, memoryview(data))
+        yield from cut(self._begun[0], size, self._pool, *self._begun[1:])
+        for blocks in self._blocks:
+            yield from cut(blocks, size, self._pool)
 
     def close(self) -> None:
         """Close the file."""
         self._blocks.close()  # type: ignore[attr-defined]
         self._handle.close()
 
-    def _chunks(self, regions: Intervals) -> Iterator[Piece]:
+    def _chunks(self, regions: Intervals, size: int) -> Iterator[BlocksPiece]:
         for begin, end in self._merged_chunks(regions):
             first, last, stop = begin >> 16, end >> 16, end & 0xFFFF
-            for offset, data in self._stream.blocks(first, last if stop else last - 1):
-                low = begin & 0xFFFF if offset == first else 0
-                high = stop if offset == last else len(data)
-                if low < high:
-                    yield Piece(offset, low, memoryview(data)[low:high])
+            for blocks in self._stream.blocks(first, last if stop else last - 1):
+                skip = begin & 0xFFFF if blocks.begins[0] == first else 0
+                for piece in cut(blocks, size, self._pool, 0, skip):
+                    if stop and blocks.begins[piece.last - 1] == last:  # of the last block not all is wanted
+                        over = max(int(blocks.sizes[piece.last - 1]) - stop, 0)
+                        piece = piece._replace(size=piece.size - over)
+                    if piece.size > 0:
+                        yield piece
 
     def _merged_chunks(self, regions: Intervals) -> list[tuple[int, int]]:
         """The index's chunks for all regions, in file order, without overlap: a record is read once."""
@@ -209,10 +272,11 @@ class AlignmentSource:
                 merged.append((begin, end))
         return merged
 
-    def _read_header(self) -> tuple[Header, Piece | None]:
+    def _read_header(self) -> tuple[Header, tuple[Blocks, int, int]]:
+        """The header, and where the records begin: blocks, which of them, and the byte in it."""
         data = b""
-        for offset, block in self._blocks:
-            data += block
+        for blocks, row in ((some, row) for some in self._blocks for row in range(len(some.table))):
+            data += blocks.inflated(row, row + 1).tobytes()
             if len(data) >= 4 and data[:4] != b"BAM\1":
                 break
             try:
@@ -221,9 +285,7 @@ class AlignmentSource:
                 raise CorruptInput(f"{self.path}: damaged BAM header: {error}; fetch or make it again") from None
             if parsed:
                 header, used = parsed
-                unread = len(data) - used
-                rest = Piece(offset, len(block) - unread, memoryview(block)[len(block) - unread :])
-                return header, rest if unread else None
+                return header, (blocks, row, int(blocks.sizes[row]) - (len(data) - used))
         if data[:4] != b"BAM\1":
             raise InputError(f"{self.path}: not a BAM file (its first bytes are not 'BAM\\1'); expected BAM or CRAM")
         raise TruncatedInput(f"{self.path}: the file ends inside its header; fetch or make it again")
@@ -274,10 +336,10 @@ class CramSource(AlignmentSource):
             self._leave(error)
             raise
 
-    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
+    def pieces(self, regions: Intervals | None = None, size: int = PIECE_BYTES) -> Iterator[BlocksPiece]:
         """Record bytes in file order, once."""
         try:
-            yield from super().pieces(None)
+            yield from super().pieces(None, size)
         except InputError as error:
             self._leave(error)
             raise

@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import numpy as np
+
 from ..errors import CorruptInput, IndexProblem, InputError, TruncatedInput
-from .bgzf import EOF_BLOCK, Block, inflate, split_blocks
+from .bgzf import EOF_BLOCK, split_blocks
 
 
 class Ranges(Protocol):
@@ -94,21 +96,18 @@ class BgzippedRanges:
     def _blocks(self, first: int, last: int) -> bytes:
         """Inflated bytes of the blocks first..last of the index."""
         begin, end = self._compressed[first], self._compressed[last + 1]
-        data = memoryview(_pread(self._file, begin, end))
-        blocks = self._split(data, begin)
-        if [block.file_offset for block in blocks] != self._compressed[first : last + 1]:
-            raise self._stale(begin)
-        parts = [inflate(data, block, str(self._path)) for block in blocks]
-        sizes = self._sizes[first : last + 1]
-        if [len(part) for part in parts[: len(sizes)]] != sizes:
-            raise self._stale(begin)
-        return b"".join(parts)
-
-    def _split(self, data: memoryview, begin: int) -> list[Block]:
+        data = np.frombuffer(_pread(self._file, begin, end), dtype=np.uint8)
         try:
-            return split_blocks(data, str(self._path), begin)[0]
+            blocks = split_blocks(data, str(self._path), begin)
         except CorruptInput:
             raise self._stale(begin) from None
+        if blocks.begins.tolist() != self._compressed[first : last + 1]:
+            raise self._stale(begin)
+        inflated = blocks.inflated(0, len(blocks.table))
+        sizes = self._sizes[first : last + 1]
+        if blocks.sizes[: len(sizes)].tolist() != sizes:
+            raise self._stale(begin)
+        return inflated.tobytes()
 
     def _stale(self, offset: int) -> IndexProblem:
         return IndexProblem(

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,18 @@ from ..errors import CorruptInput, InputError, UsageError
 from ..kernels import records as kernel
 from ..reads import sort_keys
 from ..tiles import Intervals
-from .alignments import AlignmentSource, Header, Origins, Piece, RecordSource, open_alignments, sample_name
+from .alignments import (
+    PIECE_BYTES,
+    AlignmentSource,
+    BlocksPiece,
+    Header,
+    Piece,
+    RecordSource,
+    locate,
+    open_alignments,
+    sample_name,
+    wait_for,
+)
 from .bgzf import READ_BYTES
 
 SMALLEST_READ = 256 << 10  # compressed bytes of one file read at once
@@ -37,7 +48,7 @@ class Lane:
     blocks   int64[m, 2] file offset of each record's block, and bytes from that block's start
     """
 
-    def __init__(self, source: RecordSource, regions: Intervals | None, chunk_bytes: int) -> None:
+    def __init__(self, source: AlignmentSource, regions: Intervals | None, chunk_bytes: int) -> None:
         self.source = source
         self.finished = False
         self.raw = NO_BYTES
@@ -63,21 +74,30 @@ class Lane:
         return taken
 
     def _read(self) -> None:
-        parts: list[Any] = [np.frombuffer(self._tail, dtype=np.uint8)]
-        size, starts, places = len(self._tail), [0], [self._tail_at]
+        pieces: list[BlocksPiece] = []
+        size, starts, places = len(self._tail), [np.zeros(1, dtype=np.int64)], [np.array([self._tail_at])]
         self.finished = True
         for piece in self._pieces:
-            starts.append(size)
-            places.append((piece.file_offset, piece.within))
-            parts.append(np.frombuffer(piece.data, dtype=np.uint8))
-            size += len(piece.data)
+            marks, blocks = piece.marks()
+            starts.append(marks + size)
+            places.append(blocks)
+            pieces.append(piece)
+            size += piece.size
             if size >= self._chunk_bytes:
                 self.finished = False
                 break
-        raw = np.concatenate(parts)
+        raw = np.empty(size, dtype=np.uint8)
+        raw[: len(self._tail)] = np.frombuffer(self._tail, dtype=np.uint8)
+        at, waiting = len(self._tail), []
+        for piece in pieces:
+            written = piece.write(raw[at : at + piece.size])
+            if written is not None:
+                waiting.append(written)
+            at += piece.size
+        wait_for(waiting)
         offsets = np.empty(len(raw) // kernel.FIXED_BYTES + 1, dtype=np.int64)
         found, stop, status = kernel.walk(raw, 0, len(raw), offsets)
-        blocks = locate(np.append(offsets[:found], stop), np.array(starts), np.array(places, dtype=np.int64))
+        blocks = locate_all(np.append(offsets[:found], stop), np.concatenate(starts), np.concatenate(places))
         if status != kernel.OK:
             raise CorruptInput(
                 f"{self.source.path}: the record at {words(*blocks[-1].tolist())} states an impossible block_size:"
@@ -109,7 +129,7 @@ class Lane:
         self._last_key = int(keys[-1])
 
 
-def locate(offsets: NDArray[np.int64], starts: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+def locate_all(offsets: NDArray[np.int64], starts: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[n, 2]: block and byte in it of buffer offsets; pieces begin at ``starts``, ``places`` in the file."""
     piece = np.searchsorted(starts, offsets, side="right") - 1
     located = places[piece]
@@ -128,6 +148,36 @@ def record_keys(raw: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[n
         return NO_NUMBERS
     tid, pos = raw[offsets[:, None] + np.arange(4, 12)].view("<i4").T
     return sort_keys(tid, pos)
+
+
+class MergedPiece(NamedTuple):
+    """Records of several files.
+
+    data    uint8[n]
+    starts  int64[m] where the records start
+    lane    int64[m] whose file they are from, of ``paths``
+    blocks  int64[m, 2] file offset of the record's block there, and bytes from that block's start
+    """
+
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    lane: NDArray[np.int64]
+    blocks: NDArray[np.int64]
+    paths: list[str]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+    def write(self, target: NDArray[np.uint8]) -> None:
+        """Copy to ``target``."""
+        target[:] = self.data
+
+    def locate(self, at: int) -> tuple[str, int, int]:
+        """The file, block and byte in that block of the byte ``at`` of the piece."""
+        record = max(int(np.searchsorted(self.starts, at, side="right")) - 1, 0)
+        return self.paths[self.lane[record]], *locate(at, self.starts, self.blocks)
 
 
 class MergedSource:
@@ -149,7 +199,7 @@ class MergedSource:
         """Compressed bytes read so far, of all files."""
         return sum(lane.bytes_read for lane in self.lanes)
 
-    def pieces(self, regions: Intervals | None = None) -> Iterator[Piece]:
+    def pieces(self, regions: Intervals | None = None, size: int = PIECE_BYTES) -> Iterator[Piece]:
         """Records of all files in coordinate order, whole ones in each piece."""
         lanes = [Lane(source, regions, self._chunk_bytes) for source in self.lanes]
         while True:
@@ -176,7 +226,7 @@ class MergedSource:
         places = np.empty(len(order), dtype=np.int64)
         kernel.interleave(np.concatenate(raws), starts, raw, places)
         paths = [source.path for source in self.lanes]
-        return Piece(0, 0, raw.data, Origins(places, lane[order], np.concatenate(blocks)[order], paths))
+        return MergedPiece(raw, places, lane[order], np.concatenate(blocks)[order], paths)
 
     def close(self) -> None:
         """Close all files."""

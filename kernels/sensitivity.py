@@ -2,8 +2,13 @@
 
 Picard draws base qualities with java.util.Random, a linear congruential generator of 48 bits, by rejection: a try takes
 two doubles, which are four of the generator's steps, and gives quality ``n`` if the second double is below its weight.
-All tries of a run form one chain, so there is no CUDA loop. But each try's first state follows from its block's first
-one by one multiplication, and a few of its bits rule most tries out.
+All tries of a run form one chain, so there is no CUDA loop. But a try's states follow from those of ``STRIDE`` tries
+before by two additions, and a few of their bits rule nearly all tries out that draw nothing.
+
+The additions: of a generator s -> a s + c with a = 5 modulo 8, n = 2**16 steps multiply by a**n, which is 1 modulo
+2**18, and add a multiple of 2**16 (Knuth, The Art of Computer Programming 2, section 3.2.1.2, lemma P). So states that
+are n steps apart differ in their upper 32 of 48 bits only; these differences differ by multiples of 2**34, and do so
+always by the same, since the next difference is a multiple of 2**52. 64 states at once are ``states``.
 
 States are held in the upper 48 of 64 bits, so that they wrap by themselves.
 """
@@ -14,40 +19,47 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, bits_in, word_of
+from .bits import WORD, bits_in
 from .jit import cpu_loop, shared
 from .scalar import lowest_bit
+from .states import KINDS, add_states, below_limits, first_bits, kinds_of, load_states, on_edge, store_states
 
 MULTIPLIER, INCREMENT = 0x5DEECE66D, 0xB  # java.util.Random
 UNUSED_BITS = 16
 DOUBLE_BITS, LOW_BITS = 53, 27  # of nextDouble: 26 bits of one state, 27 of the next
-HIGH_BITS = DOUBLE_BITS - LOW_BITS
-KINDS = 127  # weights, of qualities 0 to 126
+STEPS = 4  # of a try
 MOST_TRIES = 600  # SAMPLING_MAX: then the draw is a quality of 0
-BLOCK = 1024  # tries
-AT_ONCE = 6  # tries of a word
+STRIDE = 1 << 14  # tries
+WORDS = STRIDE // WORD
+ROWS = 32  # of ``STRIDE`` tries that are looked at before any is followed
+AT_ONCE = 3  # tries of a word
+FIRST, FIRST_CHANGE, FIRST_TURN, THIRD, THIRD_CHANGE, THIRD_TURN = range(6)  # rows of ``lanes``
+LANE_ROWS = 6
 
 
-def _jumps(each: int) -> tuple[Any, Any]:
-    """uint64[BLOCK + 1]: by what a state is multiplied, and what is added then, for k times ``each`` steps."""
-    powers, shifts, modulus = [1], [0], 1 << 64
-    for _ in range(BLOCK):
-        power, shift = powers[-1], shifts[-1]
-        for _ in range(each):
-            power = power * MULTIPLIER % modulus
-            shift = (shift * MULTIPLIER + (INCREMENT << UNUSED_BITS)) % modulus
-        powers.append(power)
-        shifts.append(shift)
+def _jumps(each: int, count: int) -> tuple[Any, Any]:
+    """uint64[count]: by what a state is multiplied, and what is added then, for k times ``each`` tries."""
+    modulus = 1 << 64
+    power, shift = 1, 0
+    for _ in range(STEPS * each):
+        power, shift = power * MULTIPLIER % modulus, (shift * MULTIPLIER + (INCREMENT << UNUSED_BITS)) % modulus
+    powers, shifts = [1], [0]
+    for _ in range(count - 1):
+        shifts.append((shifts[-1] * power + shift) % modulus)
+        powers.append(powers[-1] * power % modulus)
     return np.array(powers, dtype=np.uint64), np.array(shifts, dtype=np.uint64)
 
 
-POWERS, SHIFTS = _jumps(4)
+POWERS, SHIFTS = _jumps(1, WORD)
+WORD_POWERS, WORD_SHIFTS = _jumps(WORD, WORDS + 1)
 
 
 @shared
 def jump(state: Any, k: Any) -> Any:
-    """The first state of try ``k`` of the block that begins with ``state``."""
-    return state * POWERS[np.uint64(k)] + SHIFTS[np.uint64(k)]
+    """The first state of the try ``k`` after the one that begins with ``state``, at most ``STRIDE``."""
+    word, rest = np.uint64(k) >> np.uint64(6), np.uint64(k) & np.uint64(WORD - 1)
+    state = state * WORD_POWERS[word] + WORD_SHIFTS[word]
+    return state * POWERS[rest] + SHIFTS[rest]
 
 
 @shared
@@ -76,51 +88,63 @@ def kind_of(value: Any) -> Any:
 
 
 @shared
-def kinds_left(first: Any) -> Any:
-    """The one quality, or the two, that a try's first state leaves: the lower bits are those of the second state."""
-    least = (first >> np.uint64(64 - HIGH_BITS)) * np.uint64(KINDS)
-    return least >> np.uint64(HIGH_BITS), (least + np.uint64(KINDS)) >> np.uint64(HIGH_BITS)
+def fill_lanes(state: Any, lanes: Any) -> None:
+    """Fill ``lanes`` uint32[LANE_ROWS, STRIDE] for the ``STRIDE`` tries from ``state`` on.
 
-
-@shared
-def bit_of(word: Any, number: Any) -> Any:
-    """Bit ``number`` of a word, 0 where it has none."""
-    return word >> number if number < np.uint64(WORD) else np.uint64(0)
-
-
-@shared
-def mark_candidates(state: Any, low: Any, high: Any, marked: Any) -> None:
-    """Set ``marked[k]`` where the first state of try ``k`` of a block does not rule it out.
-
-    The bits of ``low`` and ``high`` are the qualities that have a weight.
+    Of a try's first and third states: their upper halves, how much these change in ``STRIDE`` tries, and how much that
+    does.
     """
-    for k in range(BLOCK):
-        one, two = kinds_left(jump(state, k))
-        marked[k] = np.uint8((bit_of(low, one) | bit_of(low, two)) & np.uint64(1))
-    if high != np.uint64(0):
-        for k in range(BLOCK):
-            one, two = kinds_left(jump(state, k))
-            more = bit_of(high, one - np.uint64(WORD)) | bit_of(high, two - np.uint64(WORD))
-            marked[k] |= np.uint8(more & np.uint64(1))
+    half = np.uint64(32)
+    for k in range(STRIDE):
+        one = jump(state, k)
+        for row in (FIRST, THIRD):
+            two = jump(one, STRIDE)
+            change, following = two - one, jump(two, STRIDE) - two
+            lanes[row * STRIDE + k] = np.uint32(one >> half)
+            lanes[(row + 1) * STRIDE + k] = np.uint32(change >> half)
+            lanes[(row + 2) * STRIDE + k] = np.uint32((following - change) >> half)
+            one = step(step(one))
 
 
 @shared
-def list_marked(marked: Any, found: Any) -> Any:
-    """Write the marked tries to ``found``; how many these are.
+def mark_word(word: Any, lanes: Any, kinds: Any, limits: Any, marked: Any) -> None:
+    """Mark tries ``64 * word`` and the 63 after it, of ``ROWS`` strides, that are not ruled out; move the lanes on.
+
+    marked  uint64[ROWS * WORDS]: bit k of word n is that of try 64 n + k
+    """
+    at = word * WORD
+    first, change = load_states(lanes, FIRST * STRIDE + at), load_states(lanes, FIRST_CHANGE * STRIDE + at)
+    third, third_change = load_states(lanes, THIRD * STRIDE + at), load_states(lanes, THIRD_CHANGE * STRIDE + at)
+    turn, third_turn = load_states(lanes, FIRST_TURN * STRIDE + at), load_states(lanes, THIRD_TURN * STRIDE + at)
+    for row in range(ROWS):
+        shares, tops = kinds_of(first), first_bits(third)
+        found = on_edge(first) | below_limits(shares, tops, limits, kinds)
+        marked[np.uint64(row * WORDS + word)] = found
+        first, change = add_states(first, change), add_states(change, turn)
+        third, third_change = add_states(third, third_change), add_states(third_change, third_turn)
+    store_states(lanes, FIRST * STRIDE + at, first)
+    store_states(lanes, FIRST_CHANGE * STRIDE + at, change)
+    store_states(lanes, THIRD * STRIDE + at, third)
+    store_states(lanes, THIRD_CHANGE * STRIDE + at, third_change)
+
+
+@shared
+def list_marked(marked: Any, start: Any, found: Any) -> Any:
+    """Write the tries of ``WORDS`` words from ``start`` on that are marked to ``found``; how many these are.
 
     Of each word ``AT_ONCE`` bits are written, whether they are there or not, and rarely more, so that how many there
     are need not be guessed (Langdale & Lemire 2019, section 3.1.4).
     """
     count = np.uint64(0)
-    for start in range(0, BLOCK, WORD):
-        word = word_of(marked, start)
+    for number in range(WORDS):
+        word = marked[np.uint64(start + number)]
         following = count + bits_in(word)
         for k in range(AT_ONCE):
-            found[count + np.uint64(k)] = np.uint16(start + lowest_bit(word))
+            found[count + np.uint64(k)] = np.uint16(number * WORD + lowest_bit(word))
             word &= word - np.uint64(1)
         count += np.uint64(AT_ONCE)
         while word != np.uint64(0):
-            found[count] = np.uint16(start + lowest_bit(word))
+            found[count] = np.uint16(number * WORD + lowest_bit(word))
             word &= word - np.uint64(1)
             count += np.uint64(1)
         count = following
@@ -128,21 +152,8 @@ def list_marked(marked: Any, found: Any) -> Any:
 
 
 @shared
-def keep_likely(state: Any, limits: Any, count: Any, found: Any) -> Any:
-    """Keep of ``found`` the tries that their third state does not rule out either; how many these are."""
-    kept = np.uint64(0)
-    for c in range(count):
-        k = found[np.uint64(c)]
-        first = jump(state, k)
-        limit = limits[kinds_left(first)[0]]
-        found[kept] = k
-        kept += np.uint64((step(step(first)) >> np.uint64(64 - HIGH_BITS)) < limit)
-    return np.int64(kept)
-
-
-@shared
 def drawn_quality(state: Any, k: Any, weights: Any) -> Any:
-    """The quality that try ``k`` of a block gives, -1: none."""
+    """The quality that try ``k`` of a stride gives, -1: none."""
     first = jump(state, k)
     kind = kind_of(double_of(first))
     return kind if double_of(step(step(first))) < weights[kind] else np.int64(-1)
@@ -159,7 +170,17 @@ def add_draw(quality: Any, draw: Any, terms: Any, total: Any, reached: Any, hits
 
 @cpu_loop
 def draw_sums_cpu(
-    draws: int, terms: int, seed: int, limits: Any, weights: Any, reached: Any, marked: Any, found: Any, hits: Any
+    draws: int,
+    terms: int,
+    seed: int,
+    kinds: Any,
+    limits: Any,
+    weights: Any,
+    reached: Any,
+    lanes: Any,
+    marked: Any,
+    found: Any,
+    hits: Any,
 ) -> None:
     """RouletteWheel.sampleCumulativeSums: sums of 0, 1, ... ``terms - 1`` drawn qualities, again and again.
 
@@ -169,35 +190,35 @@ def draw_sums_cpu(
         how many in all, a multiple of ``terms``.
     seed
         the generator's first state.
+    kinds
+        int64: the qualities that have a weight.
     limits
-        uint64[KINDS]: above the upper ``HIGH_BITS`` of all third states with which a quality, or the next one, is
-        drawn.
+        uint8[128]: above the upper ``BITS`` bits of all third states with which a quality is drawn.
     weights
         uint64[KINDS]: a double d is below a quality's weight where d * 2**53 is below this.
     reached
         int32: thresholds that a sum reaches, for every sum.
-    marked, found
-        uint8[BLOCK], uint16[BLOCK + AT_ONCE], to work in.
+    lanes, marked, found
+        uint32[LANE_ROWS * STRIDE], uint64[ROWS * WORDS], uint16[STRIDE + AT_ONCE], to work in.
     hits
         int64[m, thresholds + 1]: sums of 0, 1, ... m - 1 qualities by the thresholds that they reach.
     """
     state, begin, last = step(np.uint64(seed)), np.int64(0), np.int64(0)
     draw, total = np.int64(0), np.int64(0)
-    low, high = np.uint64(0), np.uint64(0)
-    for kind in range(WORD):
-        low |= np.uint64(weights[kind] > 0) << np.uint64(kind)
-        high |= np.uint64(kind + WORD < KINDS and weights[kind + WORD] > 0) << np.uint64(kind)
+    fill_lanes(state, lanes)
     while draw < draws:
-        mark_candidates(state, low, high, marked)
-        count = keep_likely(state, limits, list_marked(marked, found), found)
-        for c in range(count):
-            quality = drawn_quality(state, found[np.uint64(c)], weights)
-            number = begin + found[np.uint64(c)] + 1
-            while quality >= 0 and draw < draws and number - last > MOST_TRIES:
-                total = add_draw(np.int64(0), draw, terms, total, reached, hits)
-                last, draw = last + MOST_TRIES, draw + 1
-            if quality >= 0 and draw < draws:
-                total = add_draw(quality, draw, terms, total, reached, hits)
-                last, draw = number, draw + 1
-        begin += BLOCK
-        state = jump(state, BLOCK)
+        for word in range(WORDS):
+            mark_word(word, lanes, kinds, limits, marked)
+        for row in range(ROWS):
+            count = list_marked(marked, row * WORDS, found)
+            for c in range(count):
+                quality = drawn_quality(state, found[np.uint64(c)], weights)
+                number = begin + found[np.uint64(c)] + 1
+                while quality >= 0 and draw < draws and number - last > MOST_TRIES:
+                    total = add_draw(np.int64(0), draw, terms, total, reached, hits)
+                    last, draw = last + MOST_TRIES, draw + 1
+                if quality >= 0 and draw < draws:
+                    total = add_draw(quality, draw, terms, total, reached, hits)
+                    last, draw = number, draw + 1
+            begin += STRIDE
+            state = jump(state, STRIDE)

@@ -8,32 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import sensitivity as kernel
+from ..kernels.states import BITS, KINDS
 
 SAMPLES = 10_000  # SAMPLE_SIZE of CollectWgsMetrics
 LOG_ODDS = 3.0  # WgsMetrics.LOG_ODDS_THRESHOLD
 SEED = 51  # RANDOM_SEED
 
 
-def limits_by_kind(weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Above which upper bits of a try's third state no quality of each kind, nor of the next one, is drawn."""
-    below = np.uint64(kernel.DOUBLE_BITS - kernel.HIGH_BITS)
-    limits = np.where(weights > 0, ((weights - (weights > 0)) >> below) + 1, 0).astype(np.uint64)
-    return np.maximum(limits, np.append(limits[1:], np.uint64(0)))
+def limits_by_kind(weights: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """uint8[128]: above the upper bits of all states with which each quality is drawn."""
+    limits = np.zeros(128, dtype=np.uint8)
+    top = (weights - (weights > 0)) >> np.uint64(kernel.DOUBLE_BITS - BITS)
+    limits[: len(weights)] = np.where(weights > 0, top + 1, 0)
+    return limits
 
 
 def quality_sums(qualities: NDArray[np.int64], thresholds: NDArray[np.float64], kept: int) -> NDArray[np.float64]:
     """Chances that the sum of m qualities, drawn by their counts, reaches each threshold: float64[kept, thresholds]."""
-    shares = qualities[: kernel.KINDS] / int(qualities[: kernel.KINDS].sum())
+    shares = qualities[:KINDS] / int(qualities[:KINDS].sum())
     weights = np.ceil(np.ldexp(shares / shares.max(), kernel.DOUBLE_BITS)).astype(np.uint64)
-    limits = limits_by_kind(weights)
+    kinds, limits = np.flatnonzero(weights), limits_by_kind(weights)
     terms = len(thresholds)
     most = int(np.flatnonzero(weights)[-1]) * terms
     reached = np.searchsorted(thresholds, np.arange(most + 1), side="right").astype(np.int32)
     hits = np.zeros((kept, terms + 1), dtype=np.int64)
-    marked = np.zeros(kernel.BLOCK, dtype=np.uint8)
-    found = np.zeros(kernel.BLOCK + kernel.AT_ONCE, dtype=np.uint16)
+    lanes = np.empty(kernel.LANE_ROWS * kernel.STRIDE, dtype=np.uint32)
+    marked = np.empty(kernel.ROWS * kernel.WORDS, dtype=np.uint64)
+    found = np.empty(kernel.STRIDE + kernel.AT_ONCE, dtype=np.uint16)
     seed = (SEED ^ kernel.MULTIPLIER) << kernel.UNUSED_BITS
-    kernel.draw_sums_cpu(SAMPLES * terms, terms, seed, limits, weights, reached, marked, found, hits)
+    work = lanes, marked, found
+    kernel.draw_sums_cpu(SAMPLES * terms, terms, seed, kinds, limits, weights, reached, *work, hits)
     above: NDArray[np.float64] = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1][:, 1:] / SAMPLES
     return above
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from gpucall.reads import Batcher
 def count(reads: Path, reference: Path) -> list[dict[str, Any]]:
     """One row a repeat class that reads span: unit, repeats, spanning reads, reads with a gap, phreds."""
     settings = Settings()
-    everything = replace(settings.calibration, reads=1 << 60)
+    everything = settings.calibration._replace(reads=1 << 60)
     backend = CpuBackend()
     with Reference(reference) as fasta:
         source = open_alignments(str(reads), str(reference))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .errors import UsageError
 
 
-@dataclass(frozen=True)
-class Batching:
+class Batching(NamedTuple):
     """How the stream is cut; none of it can change a result."""
 
     batch_bytes: int = 24 << 20  # inflated record bytes a batch is filled to
@@ -16,8 +15,7 @@ class Batching:
     halo: int = 2048  # bp that a tile sees on either side of the positions it owns
 
 
-@dataclass(frozen=True)
-class Filters:
+class Filters(NamedTuple):
     """Which reads and bases count for calling (design: methods, 'Reads that count')."""
 
     excluded_flags: int = 0x4 | 0x100 | 0x200 | 0x400 | 0x800  # unmapped, secondary, QC fail, duplicate, supplementary
@@ -28,8 +26,7 @@ class Filters:
     bin_bits: int = 7  # bins of 128 bp, aligned to the contig
 
 
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(NamedTuple):
     """How the sample's own gap costs are found."""
 
     reads: int = 300_000  # that count for calling, from the start of the file
@@ -44,8 +41,7 @@ class Calibration:
     threshold_range: tuple[float, float] = (4.0, 40.0)  # phred, for ``Filtering.max_artifact``
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """When evidence becomes a candidate allele, and which candidates are weighed together."""
 
     min_support: int = 2  # reads with the base; fragments with the indel
@@ -65,8 +61,7 @@ class Candidates:
     longest_anchor: int = 120  # bp that a window grows to find such ends
 
 
-@dataclass(frozen=True)
-class Assembly:
+class Assembly(NamedTuple):
     """When the clipped end of a read shows an indel that its CIGAR does not."""
 
     reach: int = 320  # bp within which it must continue; no insertion from a clipped end is longer
@@ -77,8 +72,7 @@ class Assembly:
     overlap: int = 16  # bases that both sides must share, one of twelve of them different at most
 
 
-@dataclass(frozen=True)
-class Haplotyping:
+class Haplotyping(NamedTuple):
     """Candidate haplotypes and how reads are aligned to them."""
 
     min_reads: int = 2  # that show a combination of alleles
@@ -88,8 +82,7 @@ class Haplotyping:
     band_slack: int = 8  # bases
 
 
-@dataclass(frozen=True)
-class Genotyping:
+class Genotyping(NamedTuple):
     """Priors and what is written (1/64 phred where not said otherwise)."""
 
     snv_prior: int = 30 * 64  # 1e-3, heterozygosity of a human genome
@@ -100,8 +93,7 @@ class Genotyping:
     min_phase: int = 10 * 64  # by which the calls of a window must fit their phase better than any other
 
 
-@dataclass(frozen=True)
-class Filtering:
+class Filtering(NamedTuple):
     """When a call is doubted; each reason is a FILTER of the VCF."""
 
     pass_qual: int = 8  # phred
@@ -115,8 +107,7 @@ class Filtering:
     min_edge: float = 4.0  # bp
 
 
-@dataclass(frozen=True)
-class SiteLists:
+class SiteLists(NamedTuple):
     """Lists of known sites whose bases are counted; None: none."""
 
     contamination_panel: str | None = None  # prefix of a panel's .bed, .mu and .UD (VerifyBamID2 --SVDPrefix)
@@ -124,8 +115,7 @@ class SiteLists:
     sketch_sites: str | None = None  # BED or VCF of the fingerprint sketch's sites; None: those of the panel
 
 
-@dataclass(frozen=True)
-class Relating:
+class Relating(NamedTuple):
     """How genotypes are read off sketches, and when samples are related."""
 
     min_depth: int = 7  # reads of a site with a genotype (somalier)
@@ -142,8 +132,7 @@ class Relating:
     tile: int = 1024  # samples on either side of a tile of pairs
 
 
-@dataclass(frozen=True)
-class Contamination:
+class Contamination(NamedTuple):
     """How the mixture of two samples is fitted (VerifyBamID2's defaults where it has them)."""
 
     components: int | None = None  # principal components of ancestry; None: ``many_components`` where sites allow
@@ -161,8 +150,7 @@ class Contamination:
     restart_gain: float = 0.05  # of the log-likelihood, in nats, which a restart must bring
 
 
-@dataclass(frozen=True)
-class Paralogs:
+class Paralogs(NamedTuple):
     """When heterozygous SNVs are rather the differences of a copy that the reference lacks."""
 
     min_crowding: float = 1.2  # depth over the sample's median depth
@@ -176,8 +164,7 @@ class Paralogs:
     margin: int = 900  # bp around a tile in which calls are needed
 
 
-@dataclass(frozen=True)
-class Heteroplasmy:
+class Heteroplasmy(NamedTuple):
     """Which alternates of mitochondria are written beside the allele of most molecules."""
 
     min_permille: int = 20  # of the fragments that support an allele
@@ -186,8 +173,7 @@ class Heteroplasmy:
     candidate_permille: int = 10  # of the reads; below, a base is not looked at
 
 
-@dataclass(frozen=True)
-class Sexing:
+class Sexing(NamedTuple):
     """How the sex chromosomes are told from depth and heterozygosity (docs/methods.md, 'Sex')."""
 
     bin: int = 4096  # bp, aligned; the depth is averaged in them
@@ -204,8 +190,7 @@ class Sexing:
     min_confidence: int = 20  # phred by which the next class must fit worse
 
 
-@dataclass(frozen=True)
-class Reporting:
+class Reporting(NamedTuple):
     """How a sample is judged, and what it is grouped by; none of it changes a measurement."""
 
     profile: str = "ga4gh"  # a name in gpucall/qc/profiles, or a TOML file
@@ -213,8 +198,7 @@ class Reporting:
     batch: str = ""  # such as a flow cell or a run
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """How sites and alleles that the user gives are genotyped (docs/methods.md, 'Given alleles')."""
 
     longest: int = 100  # bp that an allele deletes or inserts: what ``Haplotyping.widest_band`` can align
@@ -223,8 +207,7 @@ class Given:
     sites_at_once: int = 4096  # in one launch; no result depends on it
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(NamedTuple):
     """How Parquet is laid out (docs/parquet.md)."""
 
     bin_bits: int = 22  # row groups hold records that start in one aligned bin of 4 Mb
@@ -232,8 +215,7 @@ class Tables:
     compression: str = "zstd"
 
 
-@dataclass(frozen=True)
-class Confidence:
+class Confidence(NamedTuple):
     """How sure of the reference a position without a call is (docs/methods.md, 'Reference confidence')."""
 
     flank: int = 5  # bp on either side of a repeat that a fragment must show to speak against a gap in it
@@ -245,8 +227,7 @@ BANDS = (20, 30, 40)
 NON_REF = "<NON_REF>"
 
 
-@dataclass(frozen=True)
-class Gvcf:
+class Gvcf(NamedTuple):
     """What a gVCF looks like.
 
     The default bands are those of GATK's reblocked gVCFs (WARP, ReblockGVCF: -GQB 20 -GQB 30 -GQB 40).
@@ -288,8 +269,7 @@ def parse_bands(text: str) -> tuple[int, ...]:
     return bands
 
 
-@dataclass(frozen=True)
-class Cohort:
+class Cohort(NamedTuple):
     """When a sample stands out of a cohort, and how much of a cohort its page shows."""
 
     outlier: float = 3.5  # robust z, either side (Iglewicz & Hoaglin 1993, How to detect and handle outliers)
@@ -299,8 +279,7 @@ class Cohort:
     groups: int = 12  # rows of a plot; the smallest groups share the last one
 
 
-@dataclass(frozen=True)
-class DepthOutputs:
+class DepthOutputs(NamedTuple):
     """Further files of mosdepth, by its options."""
 
     by: str | None = None  # a BED file, or the size of windows in bp
@@ -314,23 +293,22 @@ class DepthOutputs:
         return self != DepthOutputs()
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """All settings of one run."""
 
-    depth_outputs: DepthOutputs = field(default_factory=DepthOutputs)
-    batching: Batching = field(default_factory=Batching)
-    filters: Filters = field(default_factory=Filters)
-    calibration: Calibration = field(default_factory=Calibration)
-    candidates: Candidates = field(default_factory=Candidates)
-    assembly: Assembly = field(default_factory=Assembly)
-    haplotyping: Haplotyping = field(default_factory=Haplotyping)
-    genotyping: Genotyping = field(default_factory=Genotyping)
-    paralogs: Paralogs = field(default_factory=Paralogs)
-    confidence: Confidence = field(default_factory=Confidence)
-    filtering: Filtering = field(default_factory=Filtering)
-    contamination: Contamination = field(default_factory=Contamination)
-    sexing: Sexing = field(default_factory=Sexing)
-    heteroplasmy: Heteroplasmy = field(default_factory=Heteroplasmy)
-    given: Given = field(default_factory=Given)
-    tables: Tables = field(default_factory=Tables)
+    depth_outputs: DepthOutputs = DepthOutputs()
+    batching: Batching = Batching()
+    filters: Filters = Filters()
+    calibration: Calibration = Calibration()
+    candidates: Candidates = Candidates()
+    assembly: Assembly = Assembly()
+    haplotyping: Haplotyping = Haplotyping()
+    genotyping: Genotyping = Genotyping()
+    paralogs: Paralogs = Paralogs()
+    confidence: Confidence = Confidence()
+    filtering: Filtering = Filtering()
+    contamination: Contamination = Contamination()
+    sexing: Sexing = Sexing()
+    heteroplasmy: Heteroplasmy = Heteroplasmy()
+    given: Given = Given()
+    tables: Tables = Tables()

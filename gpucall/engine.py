@@ -366,7 +366,7 @@ class Run(Stream):
         odds = strand_table([(*call.strands[0], *call.strands[1]) for call in alone])[:, 2]
         threshold = calibration.artifact_threshold(odds.tolist(), settings.calibration)
         log.info("systematic errors of one strand: sites above odds of %s phred are filtered", threshold)
-        self.settings = replace(settings, filtering=replace(settings.filtering, max_artifact=threshold))
+        self.settings = settings._replace(filtering=settings.filtering._replace(max_artifact=threshold))
         return fit.again()
 
     def _first_calls(self, fit: calibration.SampleFit, batch: Batch, tile: Tile) -> Iterator[tuple[int, Call]]:

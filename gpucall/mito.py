@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ NAT = PHRED * SCALE  # 1/64 phred a nat
 
 def criteria(settings: Settings) -> Candidates:
     """What becomes a candidate: also bases that few of the mitochondria have."""
-    return replace(settings.candidates, min_snv_permille=settings.heteroplasmy.candidate_permille)
+    return settings.candidates._replace(min_snv_permille=settings.heteroplasmy.candidate_permille)
 
 
 def call(
@@ -190,7 +189,7 @@ def window_call(
     present = sorted({major, *minor} - {0})
     if not present:
         return None
-    made = genotype.site_call(reads, weighed, [bits[state - 1] for state in present], replace(priors, min_qual=0))
+    made = genotype.site_call(reads, weighed, [bits[state - 1] for state in present], priors._replace(min_qual=0))
     if made is None:
         return None
     call = made[0]

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,8 +112,7 @@ class Stream:
         return max(tile.start - margin, 0), min(tile.stop + margin, self.reference.length(contig))
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """What ``open_sample`` opened.
 
     workers, pool  CPU threads; None: the caller's own
@@ -168,7 +167,7 @@ def open_sample(
 def with_depth_outputs(settings: Settings | None, wanted: DepthOutputs | None) -> Settings:
     """The settings, with these further files of mosdepth where any are given."""
     settings = settings or Settings()
-    return settings if wanted is None else replace(settings, depth_outputs=wanted)
+    return settings if wanted is None else settings._replace(depth_outputs=wanted)
 
 
 def depth_plan(options: DepthOutputs, source: RecordSource, asked: Intervals | None) -> qc.DepthPlan | None:
@@ -248,7 +247,7 @@ def fit_memory(settings: Settings, memory: int | str | None, workers: int) -> Se
         return settings
     room = (parse_memory(memory) - SMALLEST_BUDGET) // (BATCH_COPIES * (workers + 1))
     batch_bytes = max(1 << 20, min(room, settings.batching.batch_bytes))
-    return replace(settings, batching=replace(settings.batching, batch_bytes=batch_bytes))
+    return settings._replace(batching=settings.batching._replace(batch_bytes=batch_bytes))
 
 
 def process_all(

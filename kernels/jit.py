@@ -65,30 +65,40 @@ def source_digest(module: Path) -> str:
 
     Machine code is kept under it, so that an edit to a function compiles anew whatever it is part of.
     """
-    digest = hashlib.sha256()
-    for source in sorted(_imported(module)):
-        digest.update(source.read_bytes())
-    numba = importlib.util.find_spec("numba")
-    for place in numba.submodule_search_locations or [] if numba else []:
-        digest.update(place.encode() + (Path(place) / "_version.py").read_bytes())
+    digest = hashlib.sha256(_numba_version())
+    for source in sorted(_imported(os.path.realpath(module))):
+        digest.update(_source(source)[0])
     return digest.hexdigest()
 
 
-def _imported(module: Path) -> set[Path]:
+@cache
+def _numba_version() -> bytes:
+    numba = importlib.util.find_spec("numba")
+    places = (numba.submodule_search_locations or []) if numba else []
+    return b"".join(place.encode() + (Path(place) / "_version.py").read_bytes() for place in places)
+
+
+@cache
+def _source(path: str) -> tuple[bytes, frozenset[str]]:
+    """Digest of a source, and what it imports from its own folder and from the kernels."""
+    text = Path(path).read_bytes()
+    names = {name.strip().decode() for match in _IMPORTS.findall(text) for part in match for name in part.split(b",")}
+    places = (f"{folder}/{name}.py" for name in names for folder in {os.path.dirname(path), _HERE})
+    return hashlib.sha256(text).digest(), frozenset(place for place in places if os.path.exists(place))
+
+
+_HERE = os.path.dirname(os.path.realpath(__file__))
+
+
+def _imported(module: str) -> set[str]:
     """The source and what it imports from its own folder and from the kernels, and so on."""
-    here = Path(__file__).resolve().parent
-    found: set[Path] = {here / "jit.py", here / "native.py"}
-    waiting = [module.resolve()]
+    found = {f"{_HERE}/jit.py", f"{_HERE}/native.py"}
+    waiting = [module]
     while waiting:
         source = waiting.pop()
-        if source in found:
-            continue
-        found.add(source)
-        for match in _IMPORTS.findall(source.read_bytes()):
-            names = {name.strip().decode() for part in match for name in part.split(b",")}
-            waiting += [
-                path for name in names for folder in (source.parent, here) if (path := folder / f"{name}.py").exists()
-            ]
+        if source not in found:
+            found.add(source)
+            waiting += _source(source)[1]
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -179,14 +178,14 @@ def test_however_the_stream_is_cut(
     name: str,
     batching: Batching,
 ) -> None:
-    settings = replace(SETTINGS[name], batching=batching)
+    settings = SETTINGS[name]._replace(batching=batching)
     check_same(call(tmp_path, *tricky.paths, settings, alleles=alleles, threads=2), expected[name])
 
 
 def test_however_many_sites_are_weighed_at_once(
     tmp_path: Path, tricky: tricky_sample.Files, alleles: Path, expected: dict[str, Outputs]
 ) -> None:
-    settings = replace(Settings(), given=replace(Settings().given, sites_at_once=7))
+    settings = Settings()._replace(given=Settings().given._replace(sites_at_once=7))
     check_same(call(tmp_path, *tricky.paths, settings, alleles=alleles), expected["default"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +156,7 @@ def test_haplotypes_best_first(carried: list[int], expected: list[int]) -> None:
 
 def test_haplotypes_are_capped_and_the_reference_stays(tiles: Given) -> None:
     reads, windows, events, gaps, settings, before = tiles[0]
-    one = haplotypes.score_windows(reads, windows, events, gaps, replace(settings, most_haplotypes=2))
+    one = haplotypes.score_windows(reads, windows, events, gaps, settings._replace(most_haplotypes=2))
     assert [each.haplotypes for each in one] == [each.haplotypes[:2] for each in before]
     assert all(each.haplotypes[0] == 0 for each in one)
 

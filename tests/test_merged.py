@@ -79,7 +79,7 @@ def test_the_same_bytes_as_of_one_file(
 def test_wherever_batches_end(
     tmp_path: Path, tricky: tricky_sample.Files, lanes: list[Path], expected: dict[str, Outputs], name: str
 ) -> None:
-    settings = replace(SETTINGS[name], batching=Batching(batch_bytes=20_000, tile_span=700))
+    settings = SETTINGS[name]._replace(batching=Batching(batch_bytes=20_000, tile_span=700))
     outputs = call(tmp_path, lanes, tricky.reference, settings, threads=2)
     check_same(without_order(outputs), without_order(expected[name]))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +130,7 @@ def renamed(simulated: Simulated, folder: Path, names: dict[str, str]) -> list[P
     for path in simulated.sketches:
         each = sketch.read(path)
         paths.append(folder / path.name)
-        sketch.write(paths[-1], replace(each, sample=names.get(each.sample, each.sample)))
+        sketch.write(paths[-1], each._replace(sample=names.get(each.sample, each.sample)))
     return paths
 
 
@@ -149,7 +148,7 @@ def test_a_swap_is_found(simulated: Simulated, tmp_path: Path) -> None:
 
 def test_a_duplicate_is_found_without_a_pedigree(simulated: Simulated, tmp_path: Path) -> None:
     again = tmp_path / "again.sketch"
-    sketch.write(again, replace(sketch.read(simulated.sketches[0]), sample="again"))
+    sketch.write(again, sketch.read(simulated.sketches[0])._replace(sample="again"))
     found = relate([*simulated.sketches, again], tmp_path / "out", device="cpu", threads=1)
     [problem] = found.problems
     assert (problem.kind, set(problem.samples)) == ("duplicate", {"again", simulated.people.names[0]})
@@ -201,7 +200,7 @@ def damaged(path: Path, out: Path) -> Path:
 
 def changed(path: Path, out: Path, **fields: object) -> Path:
     """A sketch with other contents."""
-    sketch.write(out, replace(sketch.read(path), **fields))  # type: ignore[arg-type]
+    sketch.write(out, sketch.read(path)._replace(**fields))  # type: ignore[arg-type]
     return out
 
 

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -114,7 +113,7 @@ def test_the_sample_has_what_is_hard(expected: dict[str, Outputs]) -> None:
 def test_batches_tiles_and_threads(
     tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], name: str, batching: str, threads: int
 ) -> None:
-    settings = replace(SETTINGS[name], batching=BATCHINGS[batching])
+    settings = SETTINGS[name]._replace(batching=BATCHINGS[batching])
     check_same(call(tmp_path, *tricky.paths, settings, threads=threads), expected[name])
 
 
@@ -209,7 +208,7 @@ def test_memory_that_the_host_does_not_see(
     tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], name: str
 ) -> None:
     """As on a card: no kernel gets a host array, no stage reads device memory without a copy."""
-    settings = replace(SETTINGS[name], batching=Batching(batch_bytes=400_000, tile_span=2500))
+    settings = SETTINGS[name]._replace(batching=Batching(batch_bytes=400_000, tile_span=2500))
     check_same(call(tmp_path, *tricky.paths, settings, device=SeparateMemory()), expected[name])
 
 
@@ -220,7 +219,7 @@ if "cuda" in DEVICES:  # a card: GPUCALL_TEST_DEVICES=cuda, as bench.gpu_accepta
     def test_card(
         tmp_path: Path, tricky: tricky_sample.Files, expected: dict[str, Outputs], name: str, threads: int
     ) -> None:
-        settings = replace(SETTINGS[name], batching=Batching(batch_bytes=400_000, tile_span=2500))
+        settings = SETTINGS[name]._replace(batching=Batching(batch_bytes=400_000, tile_span=2500))
         check_same(call(tmp_path, *tricky.paths, settings, device="cuda", threads=threads), expected[name])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ def result(tricky: tricky_sample.Files, tmp_path_factory: pytest.TempPathFactory
 
 
 def run(out: Path, reads: Path, reference: Path, settings: Settings | None = None, **options: Any) -> dict[str, Path]:
-    settings = replace(settings or Settings(), tables=SMALL_BINS)
+    settings = (settings or Settings())._replace(tables=SMALL_BINS)
     chosen = {"device": "cpu", "threads": 1} | options
     return engine.call(reads, reference, out, parquet=True, settings=settings, **chosen).files
 
@@ -262,7 +261,7 @@ def test_a_row_group_is_a_bin_of_one_contig(result: dict[str, Path]) -> None:
 
 def test_large_bins_are_several_row_groups(tmp_path: Path) -> None:
     lines = [LINES[0].replace("\t1\t", f"\t{k + 1}\t", 1) for k in range(25)]
-    path = write(tmp_path / "t.parquet", lines, settings=replace(SMALL_BINS, most_rows=10), size=3)
+    path = write(tmp_path / "t.parquet", lines, settings=SMALL_BINS._replace(most_rows=10), size=3)
     assert [group[-1] for group in groups(path)] == [10, 10, 5]
     assert list(vcf_lines(path)) == lines
 

@@ -56,7 +56,7 @@ def describe_record(view: View, call: Call) -> Record:
 def description(view: View, name: str) -> str:
     """The filter's description in the VCF's header."""
     settings = view.run.settings.filtering
-    return filters.DESCRIPTIONS[name].format(**{key: getattr(settings, key) for key in settings.__dataclass_fields__})
+    return filters.DESCRIPTIONS[name].format(**settings._asdict())
 
 
 def call_filters(view: View, call: Call) -> Iterator[Filter]:

@@ -30,7 +30,7 @@ STAR = "*"
 
 def header_lines(settings: Given) -> list[str]:
     """What the VCF's header says of given sites."""
-    values = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+    values = settings._asdict()
     flag = f'##INFO=<ID={FLAG},Number=0,Type=Flag,Description="Site and alleles were given; ALT has them first">'
     return [flag, *(f'##FILTER=<ID={name},Description="{text.format(**values)}">' for name, text in REASONS.items())]
 

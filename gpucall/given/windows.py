@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -189,7 +189,7 @@ def absorb(
 def choose_haplotypes(reads: TileReads, question: Question, shown: Any, covers: Any, settings: Settings) -> list[int]:
     """Haplotypes of a given record: what reads show, its alleles alone and beside what was called; no two alike."""
     window, asked = question.window, [1 << bit for bit in question.asked]
-    limits = replace(settings.haplotyping, most_haplotypes=settings.given.most_haplotypes)
+    limits = settings.haplotyping._replace(most_haplotypes=settings.given.most_haplotypes)
     found = haplotypes.choose_haplotypes(window, shown, covers, limits)[: limits.most_haplotypes]
     wanted = [0, *asked, *question.called, *(mask | bit for mask in question.called for bit in asked), *found]
     several = [one | two for one, two in combinations(set(asked), 2)]

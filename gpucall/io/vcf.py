@@ -46,7 +46,7 @@ def header_lines(
     header: Header, sample: str, provenance: Iterable[str], settings: Filtering, version: str = "VCFv4.3"
 ) -> str:
     """The VCF header; ``provenance`` are whole ``##`` lines."""
-    values = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+    values = settings._asdict()
     lines = [f"##fileformat={version}", *provenance, '##FILTER=<ID=PASS,Description="All filters passed">']
     lines += [f'##FILTER=<ID={name},Description="{text.format(**values)}">' for name, text in DESCRIPTIONS.items()]
     lines += META.splitlines()

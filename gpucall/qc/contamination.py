@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,7 @@ SELF_SM = (
 )
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """Sites and how their allele frequencies follow from ancestry.
 
     sites  the .bed
@@ -94,8 +93,7 @@ def read_numbers(path: Path, skip: int = 0) -> Floats:
     return table
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What was fitted.
 
     share          of the bases that are of the contaminating sample, below one half

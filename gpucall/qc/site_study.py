@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from .depth import ContigDepth
 from .sites import PlacedSites, SiteBases, SiteCounts, SiteList, read_sites
 
 
-@dataclass(frozen=True)
-class SiteFindings:
+class SiteFindings(NamedTuple):
     """What the sites of a sample say; None: not asked for.
 
     sketched  the sites of the sketch, and the bases there
@@ -89,7 +87,7 @@ class SiteStudy:
             where a list is for another reference.
         """
         if self._components is not None:
-            settings = replace(settings, components=self._components)
+            settings = settings._replace(components=self._components)
         bases = [each.checked(self._source) for each in counts]
         estimate = None if self._panel is None else contamination.estimate(self._panel, bases[0], settings)
         if self._sketch is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +23,7 @@ LARGEST_OTHER = 0.1  # of the bases at the sites; more are neither allele where 
 FEWEST_BASES = 200  # below which that share says nothing
 
 
-@dataclass(frozen=True)
-class SiteList:
+class SiteList(NamedTuple):
     """Biallelic sites of single bases, in the order of their file.
 
     path      where they are from

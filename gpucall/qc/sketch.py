@@ -20,8 +20,8 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,7 @@ LARGEST = 0xFFFF
 SEX_CONTIG = re.compile(r"(?:chr)?([XY])")
 
 
-@dataclass(frozen=True)
-class Depths:
+class Depths(NamedTuple):
     """Mean depth in hundredths of a read; -1: unknown."""
 
     autosomes: int = -1
@@ -46,8 +45,7 @@ class Depths:
     y: int = -1
 
 
-@dataclass(frozen=True)
-class Sketch:
+class Sketch(NamedTuple):
     """A sample's counts at the sites of a list.
 
     digest       SHA-256 of the sites

@@ -11,9 +11,9 @@ import json
 import operator
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InputError, UsageError
 from .figures import FIGURES, Figures, Value, complete, to_text
@@ -31,8 +31,7 @@ FOLDER = Path(__file__).parent / "profiles"
 PARTIAL = "only a part of the genome was looked at"
 
 
-@dataclass(frozen=True)
-class Threshold:
+class Threshold(NamedTuple):
     """What a good sample has: ``metric comparison warn``, and at least ``metric comparison fail``.
 
     warn, fail  None: a miss never is one
@@ -73,8 +72,7 @@ class Threshold:
         return f"{limit:,}{unit}"
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """A named, versioned set of thresholds."""
 
     name: str
@@ -84,8 +82,7 @@ class Profile:
     thresholds: tuple[Threshold, ...]
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """One threshold, applied. ``reason``: why the figure was not measured, else empty."""
 
     metric: str
@@ -135,7 +132,7 @@ class Verdict:
         return {
             "sample": self.sample,
             "verdict": self.status,
-            "profile": {key: value for key, value in asdict(self.profile).items() if key != "thresholds"},
+            "profile": {key: value for key, value in self.profile._asdict().items() if key != "thresholds"},
             "scope": "genome" if self.whole_genome else "part",
             "platform": self.platform or None,
             "batch": self.batch or None,
@@ -284,4 +281,4 @@ def parse_threshold(row: Any, number: int, where: str) -> Threshold:
     return threshold
 
 
-KEYS = tuple(Threshold.__dataclass_fields__)
+KEYS = Threshold._fields

@@ -20,6 +20,12 @@ def whole_words(size: Any) -> Any:
     return -(-size // WORD) * WORD
 
 
+@shared
+def lanes(low: Any, high: Any) -> Any:
+    """uint64 with bits [low, high) set; 0 <= low < high <= 64."""
+    return (~np.uint64(0) >> np.uint64(WORD - high)) & (~np.uint64(0) << np.uint64(low))
+
+
 def word_of(flags: Any, start: Any) -> Any:
     """uint64: bit k is set where ``flags[start + k]`` is not 0; ``flags`` uint8[start + 64 or more] (CPU only)."""
     return np.uint64(sum(1 << k for k in range(WORD) if flags[start + k]))
@@ -40,19 +46,50 @@ def load_bytes(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
 
 
 def count_equal(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
-    """How many of 64 bytes are ``value`` in their bits ``inside``.
+    """uint64: bit k is set where byte k of 64 is ``value`` in its bits ``inside``.
 
-    ``counters[at + lane]``, uint8, moves by ``change``, modulo 256, for each lane whose byte is. All of
+    ``counters[at + k]``, uint8, moves by ``change``, modulo 256, for each of these bits. All of
     ``counters[at : at + 64]`` must exist (CPU only).
     """
     equal = (some & inside) == value
     counters[at : at + WORD] += equal * np.uint8(change & 255)
-    return int(np.count_nonzero(equal))
+    return word_of(equal, 0)
+
+
+def plain_bytes(data: Any, start: Any) -> Any:
+    """The 64 bytes of ``data`` from ``start`` on, all of which must exist (CPU only)."""
+    return data[start : start + WORD]
+
+
+def sum_bytes(some: Any) -> Any:
+    """The sum of 64 bytes (CPU only)."""
+    return int(some.sum(dtype=np.int64))
 
 
 def equal_bytes(some: Any, value: Any) -> Any:
     """How many of 64 bytes are ``value`` (CPU only)."""
     return int(np.count_nonzero(some == value))
+
+
+def masked_equal(some: Any, inside: Any, value: Any) -> Any:
+    """uint64: bit k is set where byte k of 64 is ``value`` in its bits ``inside`` (CPU only)."""
+    return word_of((some & inside) == value, 0)
+
+
+def unlike_bytes(one: Any, two: Any) -> Any:
+    """uint64: bit k is set where byte k of 64 is not that of the other 64 (CPU only)."""
+    return word_of(one != two, 0)
+
+
+def at_least(some: Any, value: Any) -> Any:
+    """uint64: bit k is set where byte k of 64 is ``value`` or more, and less than 128 (CPU only)."""
+    return word_of((some >= value) & (some < 128), 0)
+
+
+def add_word(word: Any, numbers: Any, at: Any) -> None:
+    """Add bit k of a word to ``numbers[at + k]``, int32, all 64 of which must exist (CPU only)."""
+    for k in range(WORD):
+        numbers[at + k] += (int(word) >> k) & 1
 
 
 def below_bytes(some: Any, value: Any) -> Any:

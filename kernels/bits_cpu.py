@@ -18,6 +18,7 @@ from .vectors_cpu import call, everywhere, pointer, vector_type
 BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
 BYTES = ir.VectorType(BYTE, bits.WORD)
 BYTES_TYPE = vector_type("Bytes", BYTES)
+NUMBERS = ir.VectorType(ir.IntType(32), bits.WORD)
 LANES = ir.Constant(BYTES, list(range(bits.WORD)))
 
 
@@ -72,9 +73,26 @@ def _count_equal(_typing: Any, some: Any, inside: Any, value: Any, counters: Any
         place = pointer(context, builder, signature.args[3], arguments[3:5], BYTES)
         old = builder.load(place, align=1, typ=BYTES)
         builder.store(builder.select(equal, builder.add(old, change), old), place, align=1)
-        return call(builder, "llvm.ctpop.i64", LONG, [builder.bitcast(equal, LONG)])
+        return builder.bitcast(equal, LONG)
 
-    return types.int64(BYTES_TYPE, types.int64, types.int64, counters, types.int64, types.int64), emit
+    return types.uint64(BYTES_TYPE, types.int64, types.int64, counters, types.int64, types.int64), emit
+
+
+@intrinsic
+def _plain_bytes(_typing: Any, data: Any, start: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(pointer(context, builder, signature.args[0], arguments, BYTES), align=1, typ=BYTES)
+
+    return BYTES_TYPE(data, types.int64), emit
+
+
+@intrinsic
+def _sum_bytes(_typing: Any, some: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        total = call(builder, "llvm.vector.reduce.add.v64i32", NUMBERS.element, [builder.zext(arguments[0], NUMBERS)])
+        return builder.zext(total, LONG)
+
+    return types.int64(BYTES_TYPE), emit
 
 
 @intrinsic
@@ -93,6 +111,47 @@ def _below_bytes(_typing: Any, some: Any, value: Any) -> Any:
         return builder.bitcast(below, LONG)
 
     return types.uint64(BYTES_TYPE, types.int64), emit
+
+
+@intrinsic
+def _masked_equal(_typing: Any, some: Any, inside: Any, value: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        inside, value = (_everywhere(builder, argument) for argument in arguments[1:])
+        equal = builder.icmp_unsigned("==", builder.and_(arguments[0], inside), value)
+        return builder.bitcast(equal, LONG)
+
+    return types.uint64(BYTES_TYPE, types.int64, types.int64), emit
+
+
+@intrinsic
+def _unlike_bytes(_typing: Any, one: Any, two: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(builder.icmp_unsigned("!=", *arguments), LONG)
+
+    return types.uint64(BYTES_TYPE, BYTES_TYPE), emit
+
+
+@intrinsic
+def _at_least(_typing: Any, some: Any, value: Any) -> Any:
+    """A byte of 128 or more is negative here."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        enough = builder.icmp_signed(">=", arguments[0], _everywhere(builder, arguments[1]))
+        return builder.bitcast(enough, LONG)
+
+    return types.uint64(BYTES_TYPE, types.int64), emit
+
+
+@intrinsic
+def _add_word(_typing: Any, word: Any, numbers: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = pointer(context, builder, signature.args[1], arguments[1:], NUMBERS)
+        old = builder.load(place, align=4, typ=NUMBERS)
+        some = builder.zext(builder.bitcast(arguments[0], ir.VectorType(BIT, bits.WORD)), NUMBERS)
+        builder.store(builder.add(old, some), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, numbers, types.int64), emit
 
 
 @intrinsic
@@ -129,6 +188,16 @@ def _count_equal_on_cpu(some: Any, inside: Any, value: Any, counters: Any, at: A
     return _count_equal(some, inside, value, counters, at, change)
 
 
+@on_cpu(bits.plain_bytes)
+def _plain_bytes_on_cpu(data: Any, start: Any) -> Any:
+    return _plain_bytes(data, start)
+
+
+@on_cpu(bits.sum_bytes)
+def _sum_bytes_on_cpu(some: Any) -> Any:
+    return _sum_bytes(some)
+
+
 @on_cpu(bits.equal_bytes)
 def _equal_bytes_on_cpu(some: Any, value: Any) -> Any:
     return _equal_bytes(some, value)
@@ -137,6 +206,26 @@ def _equal_bytes_on_cpu(some: Any, value: Any) -> Any:
 @on_cpu(bits.below_bytes)
 def _below_bytes_on_cpu(some: Any, value: Any) -> Any:
     return _below_bytes(some, value)
+
+
+@on_cpu(bits.masked_equal)
+def _masked_equal_on_cpu(some: Any, inside: Any, value: Any) -> Any:
+    return _masked_equal(some, inside, value)
+
+
+@on_cpu(bits.unlike_bytes)
+def _unlike_bytes_on_cpu(one: Any, two: Any) -> Any:
+    return _unlike_bytes(one, two)
+
+
+@on_cpu(bits.at_least)
+def _at_least_on_cpu(some: Any, value: Any) -> Any:
+    return _at_least(some, value)
+
+
+@on_cpu(bits.add_word)
+def _add_word_on_cpu(word: Any, numbers: Any, at: Any) -> None:
+    _add_word(word, numbers, at)
 
 
 @on_cpu(bits.prefetch)

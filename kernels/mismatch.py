@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .jit import atomic_add, shared
+from .bits import WORD, lanes, masked_equal, plain_bytes, unlike_bytes, whole_words
+from .jit import atomic_add, on_cpu, on_cuda, shared
 from .records import REVERSE, consumes_query, consumes_reference, u32, u64
 from .scalar import has_unknown_bases, is_match, lowest_bit, nt16_at
 
@@ -75,10 +76,10 @@ def first_nibbles(count: Any) -> Any:
 
 
 @shared
-def compare_block(
+def compare_by_word(
     records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
 ) -> Any:
-    """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
+    """``compare_block``, 16 bases a step."""
     raw, seq, found, k = records.raw, records.seq[i], np.int64(0), np.int64(0)
     by_word = records.l_seq[i] >= 16  # so that a word that starts in SEQ ends in the record
     while k < length and (not by_word or (query + k) & 1):
@@ -95,6 +96,52 @@ def compare_block(
         mask = first_nibbles(length - k)
         word = u64(raw, byte) & mask
         found += compare_word(records, i, word, word ^ (u64(packed, place) & mask), k, category, cycles)
+    return found
+
+
+@on_cuda
+def compare_block(
+    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
+) -> Any:
+    """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
+    return compare_by_word(records, i, query, at, length, stretch, category, cycles)
+
+
+@shared
+def judge(
+    records: Any, i: Any, query: Any, at: Any, k: Any, count: Any, stretch: Any, category: Any, cycles: Any
+) -> Any:
+    """Mismatches among the ``count`` bases of a block from its ``k``-th on."""
+    found = np.int64(0)
+    for n in range(k, k + count):
+        code = nt16_at(records.raw, records.seq[i], query + n)
+        found += judge_base(records, i, code, packed_code(stretch.even, at + n), n, category, cycles)
+    return found
+
+
+@on_cpu(compare_block)
+def _compare_block_cpu(
+    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
+) -> Any:
+    """128 bases a step: bytes in which both bases are the reference's, and known, are passed over."""
+    raw, first = records.raw, query & 1
+    packed = stretch.odd if (at + first) & 1 else stretch.even
+    byte, place = records.seq[i] + ((query + first) >> 1), (at + first + 1) >> 1
+    size = (length - first + 1) >> 1
+    room = whole_words(size)
+    if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
+        return compare_by_word(records, i, query, at, length, stretch, category, cycles)
+    found = judge(records, i, query, at, np.int64(0), first, stretch, category, cycles)
+    for done in range(0, size, WORD):
+        here = min(WORD, size - done)
+        some = plain_bytes(raw, byte + done)
+        word = unlike_bytes(some, plain_bytes(packed, place + done))
+        word |= masked_equal(some, 0xF0, 0xF0) | masked_equal(some, 0x0F, 0x0F)
+        word &= lanes(0, here)
+        while word != np.uint64(0):
+            k = first + 2 * (done + lowest_bit(word))
+            found += judge(records, i, query, at, k, min(length - k, 2), stretch, category, cycles)
+            word &= word - np.uint64(1)
     return found
 
 

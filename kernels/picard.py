@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .bits import WORD, at_least, bits_in, load_bytes, masked_equal, sum_bytes, whole_words
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .mismatch import compare_read, mark_no_calls
 from .qc import is_quality
 from .records import (
@@ -140,8 +141,8 @@ class ReadCounts(NamedTuple):
 
 
 @shared
-def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
-    """Of ``length`` bytes less ``shift``: how many are 20 or more, 30 or more, and their sum, as signed bytes."""
+def sum_by_piece(raw: Any, start: Any, length: Any, shift: Any) -> Any:
+    """``sum_qualities``, some bytes at a time."""
     twenty, thirty, total = np.int64(0), np.int64(0), np.int64(0)
     while length > 0:
         some = min(length, np.int64(PIECE))
@@ -157,6 +158,25 @@ def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
         start += some
         length -= some
     return twenty, thirty, total
+
+
+@on_cuda
+def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
+    """Of ``length`` bytes less ``shift``: how many are 20 or more, 30 or more, and their sum, as signed bytes."""
+    return sum_by_piece(raw, start, length, shift)
+
+
+@on_cpu(sum_qualities)
+def _sum_qualities_cpu(raw: Any, start: Any, length: Any, shift: Any) -> Any:
+    if start + whole_words(length) > raw.shape[0]:
+        return sum_by_piece(raw, start, length, shift)
+    twenty, thirty, total = np.uint64(0), np.uint64(0), -shift * length
+    for done in range(0, length, WORD):
+        some = load_bytes(raw, start + done, 0, min(WORD, length - done), 0)
+        twenty += bits_in(at_least(some, Q20 + shift))
+        thirty += bits_in(at_least(some, Q30 + shift))
+        total += sum_bytes(some) - 256 * np.int64(bits_in(masked_equal(some, 128, 128)))
+    return np.int64(twenty), np.int64(thirty), total
 
 
 @shared

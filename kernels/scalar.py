@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .jit import on_cuda, shared, when_compiling
+from .bits import WORD, load_bytes, masked_equal, whole_words
+from .jit import on_cpu, on_cuda, shared, when_compiling
 from .records import CIGAR_EQ, CIGAR_M, CIGAR_X, consumes_query, consumes_reference, u32
 
 # 4-bit codes of SAM v1, section 4.2.3 (=ACMGRSVTWYHKDBN) <-> 0-3 for A, C, G, T; 4: anything else
@@ -74,8 +75,8 @@ def query_index(records: Any, row: Any, position: Any) -> Any:
 
 
 @shared
-def has_unknown_bases(i: Any, records: Any) -> Any:
-    """True where a base of row ``i`` is N."""
+def finds_unknown_base(i: Any, records: Any) -> Any:
+    """True where a base of row ``i`` is N, found byte by byte."""
     unknown = np.uint8(0)
     for k in range(records.seq[i], records.seq[i] + (records.l_seq[i] >> 1)):
         byte = records.raw[np.uint64(k)]
@@ -83,3 +84,22 @@ def has_unknown_bases(i: Any, records: Any) -> Any:
     if records.l_seq[i] & 1:
         unknown |= np.uint8(records.raw[records.seq[i] + (records.l_seq[i] >> 1)] >= 0xF0)
     return unknown != 0
+
+
+@on_cuda
+def has_unknown_bases(i: Any, records: Any) -> Any:
+    """True where a base of row ``i`` is N."""
+    return finds_unknown_base(i, records)
+
+
+@on_cpu(has_unknown_bases)
+def _has_unknown_bases_cpu(i: Any, records: Any) -> Any:
+    raw, start, length = records.raw, records.seq[i], np.int64(records.l_seq[i])
+    if start + whole_words((length + 1) >> 1) > raw.shape[0]:
+        return finds_unknown_base(i, records)
+    found = np.uint64(0)
+    for done in range(0, (length + 1) >> 1, WORD):
+        firsts = load_bytes(raw, start + done, 0, min(WORD, ((length + 1) >> 1) - done), 0)
+        seconds = load_bytes(raw, start + done, 0, min(WORD, (length >> 1) - done), 0)
+        found |= masked_equal(firsts, 0xF0, 0xF0) | masked_equal(seconds, 0x0F, 0x0F)
+    return found != np.uint64(0)

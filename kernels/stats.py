@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, count_equal, load_bytes, whole_words
+from .bits import WORD, bits_in, count_equal, lanes, load_bytes, whole_words
 from .crc import crc32
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
@@ -340,7 +340,8 @@ QUALITY_GROUPS = ORDERS * 2  # x 1: reverse
 TURNS = 3
 FORWARD, REVERSE_EVEN, REVERSE_ODD = range(TURNS)  # how two bases of a byte are cycles
 CODE_GROUPS = ORDERS * TURNS
-HALVES = 8  # A, C, G, T in the upper half of a byte, and in the lower one
+HALF_BASES = 4  # A, C, G, T
+HALVES = 2 * HALF_BASES  # in the upper half of a byte, and in the lower one
 # Where in the workspace, behind the levels: rows by quality group, rows by code group; then the counters.
 AT_QUALITY_ROWS = LEVELS_SIZE
 AT_CODE_ROWS = AT_QUALITY_ROWS + QUALITY_GROUPS
@@ -370,30 +371,34 @@ def lanes_of(start: Any, size: Any, done: Any, reverse: Any) -> Any:
 
 @shared
 def tally_levels(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: Any, work: Any, change: Any) -> Any:
-    """Move the counters from ``at`` on for each of the qualities that is a level; how many are."""
-    found = np.int64(0)
+    """Move the counters from ``at`` on for each of the qualities that is a level; whether all are."""
+    missing = np.uint64(0)
     for done in range(0, size, WORD):
         first, low, high = lanes_of(start, size, done, reverse)
-        some = load_bytes(raw, first, low, high, 255)
+        some, found = load_bytes(raw, first, low, high, 255), np.uint64(0)
         for level in range(levels_of(work)):
-            found += count_equal(some, 255, level_at(level, work), work, at + level * width + done, change)
-    return found
+            found |= count_equal(some, 255, level_at(level, work), work, at + level * width + done, change)
+        missing |= lanes(low, high) & ~found
+    return missing == np.uint64(0)
 
 
 @shared
 def tally_codes(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: Any, work: Any, change: Any) -> Any:
     """Move the counters from ``at`` on for each A, C, G or T of bytes of two bases; how many are any, and C or G."""
-    found, gc = np.int64(0), np.int64(0)
+    found, gc = np.uint64(0), np.uint64(0)
     for done in range(0, size, WORD):
         first, low, high = lanes_of(start, size, done, reverse)
         some = load_bytes(raw, first, low, high, 0)
-        for half in range(HALVES):
-            shift = 0 if half & 4 else 4
-            value = np.int64(1) << ((half & 3) + shift)
-            equal = count_equal(some, 15 << shift, value, work, at + half * width + done, change)
-            found += equal
-            gc += equal if half & 3 == 1 or half & 3 == 2 else 0
-    return found, gc
+        for upper in range(2):  # the halves of a byte: one base each
+            shift, half = 4 * upper, HALF_BASES * (1 - upper)
+            place = at + half * width + done
+            a = count_equal(some, 15 << shift, 1 << shift, work, place, change)
+            c = count_equal(some, 15 << shift, 2 << shift, work, place + width, change)
+            g = count_equal(some, 15 << shift, 4 << shift, work, place + 2 * width, change)
+            t = count_equal(some, 15 << shift, 8 << shift, work, place + 3 * width, change)
+            found += bits_in(a | c | g | t)
+            gc += bits_in(c | g)
+    return np.int64(found), np.int64(gc)
 
 
 @shared
@@ -455,7 +460,7 @@ def tally_row_qualities(i: Any, order: Any, records: Any, tables: Any, work: Any
     if is_full(work) or raw[qual] >= COMMON or not fits(qual, size, reverse, cycles, raw):
         return False
     at, width = qualities_at(group, cycles), whole_words(cycles)
-    if tally_levels(qual, size, reverse, raw, at, width, work, 1) < size:
+    if not tally_levels(qual, size, reverse, raw, at, width, work, 1):
         tally_levels(qual, size, reverse, raw, at, width, work, -1)
         learn_levels(qual, size, raw, work)
         return False

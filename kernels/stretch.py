@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .bits import WORD, bits_in, equal_bytes, load_bytes, masked_equal
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .scalar import NT16_OF_ASCII
 
 WINDOW = 100  # bp; SCAN_WINDOW_SIZE of CollectGcBiasMetrics
@@ -14,6 +15,7 @@ MOST_UNKNOWN = 4  # N in a window; GcBiasUtils.calculateGc
 GC_BINS = WINDOW + 1
 SPARE = 9  # bytes behind the packed bases, so that words may be read to their end
 CHUNK = 1024  # windows that one thread counts
+C_AND_G = 0xFF ^ (67 ^ 71)  # bits in which C and G, and no other letters, are alike
 
 
 class Stretch(NamedTuple):
@@ -68,7 +70,7 @@ def is_unknown(letter: Any) -> Any:
     return np.int32(letter == np.uint8(78))
 
 
-@shared
+@on_cuda
 def window_gc(letters: Any, at: Any) -> Any:
     """How many of the ``WINDOW`` letters from index ``at`` on are C or G, and how many N."""
     gc, unknown = np.int32(0), np.int32(0)
@@ -77,6 +79,14 @@ def window_gc(letters: Any, at: Any) -> Any:
         gc = np.int32(gc + is_gc(letter))
         unknown = np.int32(unknown + is_unknown(letter))
     return gc, unknown
+
+
+@on_cpu(window_gc)
+def _window_gc_cpu(letters: Any, at: Any) -> Any:
+    rest = WINDOW - WORD
+    one, two = load_bytes(letters, at, 0, WORD, 0), load_bytes(letters, at + rest, WORD - rest, WORD, 0)
+    gc = bits_in(masked_equal(one, C_AND_G, C_AND_G & 67)) + bits_in(masked_equal(two, C_AND_G, C_AND_G & 67))
+    return np.int32(gc), np.int32(equal_bytes(one, 78) + equal_bytes(two, 78))
 
 
 @shared

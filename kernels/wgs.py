@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, equal_bytes, load_bytes, whole_words
+from .bits import WORD, add_word, at_least, equal_bytes, load_bytes, whole_words
 from .depth import is_aligned, mark, next_common, overlaps, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .levels import LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
@@ -100,17 +100,36 @@ def is_absent(byte: Any) -> Any:
 
 
 @shared
-def add_solid(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
-    """Add 1 to ``length`` depths from index ``at`` on where a quality from byte ``start`` on is good.
-
-    Returns whether one of the qualities is 2 or less.
-    """
+def add_solid_one_by_one(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
+    """``add_solid``, depth by depth."""
     absent = np.int32(0)
     for k in range(at, at + length):
         byte = raw[np.uint64(k + start - at)]
         atomic_add(solid, np.uint64(k), is_quality(byte, MIN_QUALITY))
         absent = np.int32(absent | is_absent(byte))
     return absent != 0
+
+
+@on_cuda
+def add_solid(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
+    """Add 1 to ``length`` depths from index ``at`` on where a quality from byte ``start`` on is good.
+
+    Returns whether one of the qualities is 2 or less.
+    """
+    return add_solid_one_by_one(start, at, length, raw, solid)
+
+
+@on_cpu(add_solid)
+def _add_solid_cpu(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
+    room = whole_words(length)
+    if start + room > raw.shape[0] or at + room > solid.shape[0]:
+        return add_solid_one_by_one(start, at, length, raw, solid)
+    present = ~np.uint64(0)
+    for done in range(0, length, WORD):
+        some = load_bytes(raw, start + done, 0, min(WORD, length - done), MIN_QUALITY - 1)
+        present &= at_least(some, ABSENT_QUALITY + 1)
+        add_word(at_least(some, MIN_QUALITY), solid, at + done)
+    return present != ~np.uint64(0)
 
 
 @on_cuda

@@ -59,7 +59,15 @@ def read_tags(i: Any, records: Any) -> Any:
     while at + 4 <= stop:
         place, value = np.uint64(at), at + 3
         first, second, kind = raw[place], raw[place + np.uint64(1)], raw[place + np.uint64(2)]
-        if kind == 90 or kind == 72:  # Z, H
+        if kind == 67:  # C, as most are: a CPU guesses so, and need not wait for the next tag's place
+            at = value + 1
+            if at > stop:
+                break
+            if first == 77 and second == 81:  # MQ
+                mate_mapq = np.int64(raw[np.uint64(value)])
+            elif first == 88 and second == 78:  # XN
+                noise = raw[np.uint64(value)] == 1
+        elif kind == 90 or kind == 72:  # Z, H
             at = text_end(raw, value, stop) + 1
             if first == 79 and second == 81 and at - 1 > value:  # OQ
                 original, original_length = value, at - 1 - value

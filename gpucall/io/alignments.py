@@ -21,7 +21,7 @@ from ..errors import CorruptInput, InputError, TruncatedInput, UsageError
 from ..tiles import Intervals
 from .bgzf import EOF_BLOCK, READ_BYTES, BgzfStream, Blocks
 
-PIECE_BYTES = 1 << 18  # of a piece: few enough to be still in a cache when its records are looked for
+PIECE_BYTES = 1 << 19  # of a piece: few enough to be still in a cache when its records are looked for
 TASK_BYTES = 1 << 20  # of a piece that another thread inflates
 
 

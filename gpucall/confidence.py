@@ -102,14 +102,14 @@ def reference_confidence(
 def covered(reads: TileReads, settings: Settings) -> kernel.Cover:
     """What the reads of a tile cover and how well (device arrays)."""
     backend, xp, size = reads.backend, reads.backend.xp, len(reads.bases)
-    sizes = (size + 1, size + 1, size + 1, size, size, size, size)
+    sizes = (size + 1, size + 1, size + 1, size, (size, kernel.FIXES))
     out = kernel.Cover(*(xp.zeros(each, dtype=xp.int32) for each in sizes))
     kept = reads.filters
-    costs = backend.upload(base_costs(kept.quality_cap))
+    losses = backend.upload(kernel.weak_losses(base_costs(kept.quality_cap)))
     place = (reads.origin, reads.reference.code, kept.min_base_quality, kept.quality_cap)
     records = reads.batch.device
-    backend.launch("confidence.cover", len(reads.rows), records, reads.rows, *place, settings.min_clip, costs, out)
-    backend.launch("confidence.pairs", len(reads.rows), records, reads.rows, reads.usable, *place, costs, out)
+    backend.launch("confidence.cover", len(reads.rows), records, reads.rows, *place, settings.min_clip, losses, out)
+    backend.launch("confidence.pairs", len(reads.rows), records, reads.rows, reads.usable, *place, losses, out)
     return out
 
 

@@ -92,6 +92,40 @@ def add_word(word: Any, numbers: Any, at: Any) -> None:
         numbers[at + k] += (int(word) >> k) & 1
 
 
+def lesser_bytes(one: Any, two: Any) -> Any:
+    """The lesser of each two bytes (CPU only)."""
+    return np.minimum(one, two)
+
+
+def packed_bases(data: Any, start: Any, first: Any) -> Any:
+    """64 bases as 4-bit codes, from base ``first`` on of those packed two a byte from ``data[start]`` on (CPU only).
+
+    All of ``data[start + first // 2 :][:33]`` must exist.
+    """
+    some = data[start + first // 2 :][:33]
+    return np.stack([some >> 4, some & 15], axis=1).ravel()[first & 1 :][:WORD].astype(np.uint8)
+
+
+def equal_codes(bases: Any, codes: Any) -> Any:
+    """uint64: bit k is set where 4-bit code k of ``bases`` is that of ``codes``: 0 to 3 for A, C, G, T (CPU only)."""
+    return word_of((codes < 4) & (bases == 1 << (codes & 3)), 0)
+
+
+def take_capped(word: Any, some: Any, most: Any, numbers: Any, at: Any) -> None:
+    """Take byte k of 64, at most ``most``, from ``numbers[at + k]`` where bit k of ``word`` is set (CPU only).
+
+    ``numbers`` are int32, all 64 of which must exist.
+    """
+    for k in range(WORD):
+        numbers[at + k] -= min(int(some[k]), int(most)) * (int(word) >> k & 1)
+
+
+def add_capped(some: Any, most: Any, numbers: Any, at: Any) -> None:
+    """Add byte k of 64, at most ``most``, to ``numbers[at + k]``, int32, all 64 of which must exist (CPU only)."""
+    for k in range(WORD):
+        numbers[at + k] += min(int(some[k]), int(most))
+
+
 def below_bytes(some: Any, value: Any) -> Any:
     """uint64: bit k is set where byte k of 64 is less than ``value`` (CPU only)."""
     return np.uint64(sum(1 << k for k in range(WORD) if some[k] < value))

@@ -154,6 +154,79 @@ def _add_word(_typing: Any, word: Any, numbers: Any, at: Any) -> Any:
     return types.void(types.uint64, numbers, types.int64), emit
 
 
+def _capped(builder: Any, some: Any, most: Any) -> Any:
+    most = _everywhere(builder, most)
+    return builder.select(builder.icmp_unsigned(">", some, most), most, some)
+
+
+@intrinsic
+def _lesser_bytes(_typing: Any, one: Any, two: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.icmp_unsigned("<", *arguments), *arguments)
+
+    return BYTES_TYPE(BYTES_TYPE, BYTES_TYPE), emit
+
+
+@intrinsic
+def _packed_bases(_typing: Any, data: Any, start: Any, first: Any) -> Any:
+    """The halves of 32 bytes and those of the 32 a byte on, interleaved with the one before or the one behind."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, start, first = arguments
+        half = ir.VectorType(BYTE, bits.WORD // 2)
+        begin = builder.add(start, builder.ashr(first, LONG(1)))
+        one, two = (
+            builder.load(pointer(context, builder, signature.args[0], (data, at), half), align=1, typ=half)
+            for at in (begin, builder.add(begin, LONG(1)))
+        )
+        four, low = ir.Constant(half, [4] * half.count), ir.Constant(half, [15] * half.count)
+        order = [lane // 2 + half.count * (lane % 2) for lane in range(bits.WORD)]
+        mixed = ir.Constant(ir.VectorType(ir.IntType(32), bits.WORD), order)
+        even = builder.shuffle_vector(builder.lshr(one, four), builder.and_(one, low), mixed)
+        odd = builder.shuffle_vector(builder.and_(one, low), builder.lshr(two, four), mixed)
+        return builder.select(builder.trunc(first, BIT), odd, even)
+
+    return BYTES_TYPE(data, types.int64, types.int64), emit
+
+
+@intrinsic
+def _equal_codes(_typing: Any, bases: Any, codes: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        bases, codes = arguments
+        equal = ir.Constant(ir.VectorType(BIT, bits.WORD), [False] * bits.WORD)
+        for code in range(4):
+            base = builder.icmp_unsigned("==", bases, ir.Constant(BYTES, [1 << code] * bits.WORD))
+            named = builder.icmp_unsigned("==", codes, ir.Constant(BYTES, [code] * bits.WORD))
+            equal = builder.or_(equal, builder.and_(base, named))
+        return builder.bitcast(equal, LONG)
+
+    return types.uint64(BYTES_TYPE, BYTES_TYPE), emit
+
+
+@intrinsic
+def _take_capped(_typing: Any, word: Any, some: Any, most: Any, numbers: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = pointer(context, builder, signature.args[3], arguments[3:], NUMBERS)
+        chosen = builder.bitcast(arguments[0], ir.VectorType(BIT, bits.WORD))
+        capped = _capped(builder, arguments[1], arguments[2])
+        taken = builder.zext(builder.select(chosen, capped, ir.Constant(BYTES, [0] * bits.WORD)), NUMBERS)
+        builder.store(builder.sub(builder.load(place, align=4, typ=NUMBERS), taken), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, BYTES_TYPE, types.int64, numbers, types.int64), emit
+
+
+@intrinsic
+def _add_capped(_typing: Any, some: Any, most: Any, numbers: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = pointer(context, builder, signature.args[2], arguments[2:], NUMBERS)
+        capped = builder.zext(_capped(builder, arguments[0], arguments[1]), NUMBERS)
+        builder.store(builder.add(builder.load(place, align=4, typ=NUMBERS), capped), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(BYTES_TYPE, types.int64, numbers, types.int64), emit
+
+
 @intrinsic
 def _prefetch(_typing: Any, data: Any, at: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -226,6 +299,31 @@ def _at_least_on_cpu(some: Any, value: Any) -> Any:
 @on_cpu(bits.add_word)
 def _add_word_on_cpu(word: Any, numbers: Any, at: Any) -> None:
     _add_word(word, numbers, at)
+
+
+@on_cpu(bits.lesser_bytes)
+def _lesser_bytes_on_cpu(one: Any, two: Any) -> Any:
+    return _lesser_bytes(one, two)
+
+
+@on_cpu(bits.packed_bases)
+def _packed_bases_on_cpu(data: Any, start: Any, first: Any) -> Any:
+    return _packed_bases(data, start, first)
+
+
+@on_cpu(bits.equal_codes)
+def _equal_codes_on_cpu(bases: Any, codes: Any) -> Any:
+    return _equal_codes(bases, codes)
+
+
+@on_cpu(bits.take_capped)
+def _take_capped_on_cpu(word: Any, some: Any, most: Any, numbers: Any, at: Any) -> None:
+    _take_capped(word, some, most, numbers, at)
+
+
+@on_cpu(bits.add_capped)
+def _add_capped_on_cpu(some: Any, most: Any, numbers: Any, at: Any) -> None:
+    _add_capped(some, most, numbers, at)
 
 
 @on_cpu(bits.prefetch)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .jit import cpu_loop, shared
 
 # Columns of a block, and of the state of the one that is open
@@ -40,6 +42,26 @@ def close_block(state: Any, out: Any, n: Any) -> Any:
     return n + 1
 
 
+@shared
+def extend_block(
+    k: Any, stop: Any, key: Any, first: Any, depth: Any, het: Any, alt: Any, ploidy: Any, bands: Any, state: Any
+) -> Any:
+    """Add positions from index ``k`` on, of which the first has the key ``key``, to the open block; where it ends."""
+    total, least, least_het, least_alt = state[DEPTH], state[MIN_DEPTH], state[HET], state[ALT]
+    same = True
+    while same:
+        here = np.int64(depth[np.uint64(k)])
+        total += here
+        least = min(least, here)
+        least_het = min(least_het, np.int64(het[np.uint64(k)]))
+        least_alt = min(least_alt, np.int64(alt[np.uint64(k)]))
+        k += 1
+        same = k < stop and band_of(het[np.uint64(k)], alt[np.uint64(k)], ploidy, bands) == key
+    state[STOP] = first + k
+    state[DEPTH], state[MIN_DEPTH], state[HET], state[ALT] = total, least, least_het, least_alt
+    return k
+
+
 @cpu_loop
 def blocks(
     first: int, depth: Any, het: Any, alt: Any, bases: Any, spans: Any, ploidy: int, bands: Any, state: Any, out: Any
@@ -61,17 +83,13 @@ def blocks(
             k = max(k, spans[s, 1] - first)
             s += 1
             continue
-        key = band_of(het[k], alt[k], ploidy, bands)
+        stop = min(spans[s, 0] - first, depth.shape[0]) if s < spans.shape[0] else depth.shape[0]
+        key = band_of(het[np.uint64(k)], alt[np.uint64(k)], ploidy, bands)
         if state[KEY] != key:
             n = close_block(state, out, n)
             state[START], state[KEY], state[BASE], state[PLOIDY] = first + k, key, bases[k], ploidy
             state[MIN_DEPTH], state[DEPTH], state[HET], state[ALT] = depth[k], 0, het[k], alt[k]
-        state[STOP] = first + k + 1
-        state[DEPTH] += depth[k]
-        state[MIN_DEPTH] = min(state[MIN_DEPTH], depth[k])
-        state[HET] = min(state[HET], het[k])
-        state[ALT] = min(state[ALT], alt[k])
-        k += 1
+        k = extend_block(k, stop, key, first, depth, het, alt, ploidy, bands, state)
     return n
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .bits import WORD, below_bytes, plain_bytes, unlike_bytes
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import CIGAR_D, CIGAR_I, Records, consumes_reference, u32
+from .scalar import lowest_bit
 
 LONGEST_UNIT = 6  # bp
 FEWEST_BASES = np.array([0, 4, 6, 9, 12, 15, 18], dtype=np.int64)  # by unit: shorter stretches are not repeats
@@ -28,26 +30,52 @@ def find_repeats(code: Any, out: Any) -> int:
     size = np.int64(code.shape[0])
     for unit in range(1, LONGEST_UNIT + 1):
         fewest = FEWEST_BASES[unit] - unit  # bases in a row that equal the one a unit on
-        after = np.int64(0)
-        at = fewest - 1
-        while at + unit < size:  # a run of so many cannot hide between the bases looked at
-            here = code[np.uint64(at)]  # an index that cannot be negative is checked for nothing
-            if here != code[np.uint64(at + unit)] or here > 3:
-                at += fewest
-                continue
-            start, stop = at, at + 1
-            while start > after and code[start - 1] == code[start - 1 + unit] and code[start - 1] < 4:
-                start -= 1
-            while stop + unit < size and code[stop] == code[stop + unit] and code[stop] < 4:
-                stop += 1
-            if stop - start >= fewest and not repeats_itself(code, start, unit):
-                if n < out.shape[0]:
+        stop = np.int64(0)  # of the run found last
+        for first in range(0, size - unit, WORD + 1 - fewest):  # so that where a run starts, its first bases are seen
+            starts = runs_of(equal_a_unit_on(code, first, unit), fewest)
+            if stop > first:
+                starts &= ~np.uint64(0) << np.uint64(stop - first) if stop - first < WORD else np.uint64(0)
+            while starts != np.uint64(0):
+                start = first + lowest_bit(starts)
+                stop = start + fewest
+                while stop + unit < size and is_equal(code, stop, unit):
+                    stop += 1
+                if not repeats_itself(code, start, unit) and n < out.shape[0]:
                     length = stop - start + unit
                     out[n, 0], out[n, 1], out[n, 2], out[n, 3] = start, start + length, unit, length // unit
                     n += 1
-            after = stop + 1
-            at = stop + fewest
+                starts &= ~np.uint64(0) << np.uint64(stop - first) if stop - first < WORD else np.uint64(0)
     return n
+
+
+@shared
+def is_equal(code: Any, k: Any, unit: Any) -> Any:
+    """True where base ``k`` is known and equals the one a unit on."""
+    here = code[np.uint64(k)]
+    return here < 4 and here == code[np.uint64(k + unit)]
+
+
+@shared
+def equal_a_unit_on(code: Any, first: Any, unit: Any) -> Any:
+    """uint64: bit k is set where base ``first + k`` is known and equals the one a unit on."""
+    if first + unit + WORD <= code.shape[0]:
+        some = plain_bytes(code, first)
+        return below_bytes(some, 4) & ~unlike_bytes(some, plain_bytes(code, first + unit))
+    word = np.uint64(0)
+    for k in range(code.shape[0] - unit - first):
+        word |= np.uint64(is_equal(code, first + k, unit)) << np.uint64(k)
+    return word
+
+
+@shared
+def runs_of(word: Any, length: Any) -> Any:
+    """uint64: bit k is set where bits [k, k + length) of a word are."""
+    done = np.int64(1)
+    while done < length:
+        step = min(done, length - done)
+        word &= word >> np.uint64(step)
+        done += step
+    return word
 
 
 @shared

@@ -14,7 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, below_bytes, load_bytes
+from .bits import (
+    WORD,
+    add_capped,
+    at_least,
+    below_bytes,
+    equal_codes,
+    lanes,
+    lesser_bytes,
+    load_bytes,
+    packed_bases,
+    plain_bytes,
+    take_capped,
+    whole_words,
+)
 from .depth import next_common, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .pileup import base_quality
@@ -25,6 +38,7 @@ HALF = 193  # cost of probability 1/2, 1/64 phred (``genotype.HALF``)
 EVEN = 192  # what a good base that equals the reference saves on half of the alleles being something else
 STRONG = 20  # phred; from this base quality on a base saves EVEN (less 0.7/64 phred)
 THIRD = 305  # cost of one of three wrong bases: -10 log10(1/3)
+DEPTH, HET, ALT, FIXES = np.uint64(0), np.uint64(1), np.uint64(2), 4  # columns of ``Cover.fix``
 
 
 class Cover(NamedTuple):
@@ -33,19 +47,16 @@ class Cover(NamedTuple):
     start    int32[n + 1] aligned stretches of fragments that start at a position
     stop     int32[n + 1] aligned stretches that end before it
     clip     int32[n + 1] long soft clips at its left edge
-    quality  int32[n]     sum of the qualities of all aligned bases, phred
-    depth    int32[n]     correction of the depth: bases that do not count
-    het      int32[n]     correction of what a heterozygous alternate costs more than the reference
-    alt      int32[n]     correction of what a homozygous alternate costs more
+    quality  int32[n]     sum of the qualities of all aligned bases, phred; of overlapping mates that agree the better
+    fix      int32[n, 4]  corrections: of the depth by bases that do not count (``DEPTH``), and of what a heterozygous
+                          (``HET``) and a homozygous alternate (``ALT``) cost more than the reference
     """
 
     start: Any
     stop: Any
     clip: Any
     quality: Any
-    depth: Any
-    het: Any
-    alt: Any
+    fix: Any
 
 
 class Repeats(NamedTuple):
@@ -84,22 +95,28 @@ class Totals(NamedTuple):
 # -- reads -------------------------------------------------------------------------------------------------------------
 
 
-@shared
-def weak_loss(quality: Any, costs: Any) -> Any:
-    """What a base that equals the reference says less than a good one of its quality would: (het, alt).
+def weak_losses(costs: Any) -> Any:
+    """int32[STRONG, 2]: what a base that equals the reference says less than a good one of its quality would: het, alt.
 
     ``costs`` are ``tables.base_costs``.
     """
+    same, het, alt = costs[:, :STRONG].astype(np.int64)
+    full = 64 * np.arange(len(same)) + THIRD
+    return np.stack([EVEN - (het - same), full - (alt - same)], axis=1).astype(np.int32)
+
+
+@shared
+def weak_loss(quality: Any, losses: Any) -> Any:
+    """(het, alt) of ``weak_losses``; nothing of a quality of ``STRONG`` or more."""
     if quality >= STRONG:
         return np.int64(0), np.int64(0)
-    het = costs[1, quality] - costs[0, quality]
-    alt = costs[2, quality] - costs[0, quality]
-    return EVEN - het, 64 * quality + THIRD - alt
+    at = np.uint64(quality)
+    return np.int64(losses[at, np.uint64(0)]), np.int64(losses[at, np.uint64(1)])
 
 
 @shared
 def look_at_base(
-    records: Records, row: Any, query: Any, at: Any, code: Any, limit: Any, floor: Any, costs: Any, out: Cover
+    records: Records, row: Any, query: Any, at: Any, code: Any, limit: Any, floor: Any, losses: Any, out: Cover
 ) -> Any:
     """Correct the sums for a weak or unknown base: taken for a good one that equals the reference."""
     base = base_at(records.raw, records.seq[row], query)
@@ -107,13 +124,13 @@ def look_at_base(
     kept = min(quality, limit)
     at = np.uint64(at)
     if quality < floor or base > 3:
-        atomic_add(out.depth, at, -1)
-        atomic_add(out.het, at, -EVEN)
-        atomic_add(out.alt, at, -(64 * kept + THIRD))
+        atomic_add(out.fix, (at, DEPTH), -1)
+        atomic_add(out.fix, (at, HET), -EVEN)
+        atomic_add(out.fix, (at, ALT), -(64 * kept + THIRD))
     elif base == code[at]:
-        het, alt = weak_loss(kept, costs)
-        atomic_add(out.het, at, -het)
-        atomic_add(out.alt, at, -alt)
+        het, alt = weak_loss(kept, losses)
+        atomic_add(out.fix, (at, HET), -het)
+        atomic_add(out.fix, (at, ALT), -alt)
 
 
 @shared
@@ -124,11 +141,28 @@ def weak_bytes(word: Any) -> Any:
 
 
 @shared
-def add_qualities(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality: Any) -> Any:
-    """Add the qualities ``raw[k + shift]``, none above ``limit``, at indices from ``at`` to ``stop`` (not included)."""
+def add_one_by_one(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality: Any) -> Any:
+    """``add_qualities``, quality by quality."""
     capped = np.int32(limit)
     for k in range(at, stop):
         atomic_add(quality, np.uint64(k), min(np.int32(raw[np.uint64(k + shift)]), capped))
+
+
+@on_cuda
+def add_qualities(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality: Any) -> Any:
+    """Add the qualities ``raw[k + shift]``, none above ``limit``, at indices from ``at`` to ``stop`` (not included)."""
+    add_one_by_one(raw, shift, at, stop, limit, quality)
+
+
+@on_cpu(add_qualities)
+def _add_qualities_cpu(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, quality: Any) -> Any:
+    room = whole_words(stop - at)
+    if at + shift + room > raw.shape[0] or at + room > quality.shape[0]:
+        add_one_by_one(raw, shift, at, stop, limit, quality)
+        return
+    while at < stop:
+        add_capped(load_bytes(raw, at + shift, 0, min(WORD, stop - at), 0), limit, quality, at)
+        at += WORD
 
 
 @shared
@@ -142,14 +176,14 @@ def look_at_each(
     code: Any,
     limit: Any,
     floor: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """``look_at_base`` for every bit that is set of a word, of which each base from ``at`` on has 2**``bits``."""
     while weak != np.uint64(0):
         k = at + (lowest_bit(weak) >> bits)
         weak &= weak - np.uint64(1)
-        look_at_base(records, row, k + step, k, code, limit, floor, costs, out)
+        look_at_base(records, row, k + step, k, code, limit, floor, losses, out)
 
 
 @on_cuda
@@ -162,14 +196,14 @@ def look_at_weak(
     code: Any,
     limit: Any,
     floor: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """``look_at_base`` of the weak bases, eight at a time, from ``at`` on; where it ends, at most 7 before ``stop``."""
     step, shift = query - at, records.qual[row] + query - at
     while at + 8 <= stop:
         weak = weak_bytes(u64(records.raw, at + shift))
-        look_at_each(weak, 3, records, row, step, at, code, limit, floor, costs, out)
+        look_at_each(weak, 3, records, row, step, at, code, limit, floor, losses, out)
         at += 8
     return at
 
@@ -184,14 +218,14 @@ def _look_at_weak_cpu(
     code: Any,
     limit: Any,
     floor: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """The same, 64 at a time, to the end."""
     step, shift = query - at, records.qual[row] + query - at
     while at < stop and at + shift + WORD <= records.raw.shape[0]:
         weak = below_bytes(load_bytes(records.raw, at + shift, 0, min(WORD, stop - at), 255), STRONG)
-        look_at_each(weak, 0, records, row, step, at, code, limit, floor, costs, out)
+        look_at_each(weak, 0, records, row, step, at, code, limit, floor, losses, out)
         at += WORD
     return at
 
@@ -207,7 +241,7 @@ def add_stretch(
     limit: Any,
     unknown: Any,
     floor: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """Add ``length`` aligned bases from ``query`` on, at index ``at`` of the stretch; ``unknown``: look at each."""
@@ -217,9 +251,9 @@ def add_stretch(
     stop = at + length
     add_qualities(records.raw, shift, at, stop, limit, out.quality)
     if not unknown:
-        at = look_at_weak(records, row, query, at, stop, code, limit, floor, costs, out)
+        at = look_at_weak(records, row, query, at, stop, code, limit, floor, losses, out)
     while at < stop:
-        look_at_base(records, row, at + query - (stop - length), at, code, limit, floor, costs, out)
+        look_at_base(records, row, at + query - (stop - length), at, code, limit, floor, losses, out)
         at += 1
 
 
@@ -233,7 +267,7 @@ def cover_read(
     floor: Any,
     cap: Any,
     min_clip: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """Add the aligned stretches, qualities and long clips of read ``rows[i]``; the stretch starts at ``origin``."""
@@ -250,7 +284,7 @@ def cover_read(
             skip = max(-at, np.int64(0))
             keep = min(at + length, size) - at - skip
             if keep > 0:
-                add_stretch(records, row, query + skip, at + skip, keep, code, limit, unknown, floor, costs, out)
+                add_stretch(records, row, query + skip, at + skip, keep, code, limit, unknown, floor, losses, out)
         elif operation == CIGAR_S and length >= min_clip and 0 <= at <= size:
             atomic_add(out.clip, at, 1)
         at += length * consumes_reference(operation)
@@ -267,12 +301,12 @@ def cover_cpu(
     floor: int,
     cap: int,
     min_clip: int,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> None:
     for i in range(n):
         fetch_ahead(rows[min(i + AHEAD, n - 1)], records, READ_LINES)
-        cover_read(i, records, rows, origin, code, floor, cap, min_clip, costs, out)
+        cover_read(i, records, rows, origin, code, floor, cap, min_clip, losses, out)
 
 
 @cuda_loop
@@ -285,25 +319,25 @@ def cover_cuda(
     floor: int,
     cap: int,
     min_clip: int,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> None:
     i = cuda.grid(1)
     if i < n:
-        cover_read(i, records, rows, origin, code, floor, cap, min_clip, costs, out)
+        cover_read(i, records, rows, origin, code, floor, cap, min_clip, losses, out)
 
 
 # -- overlapping mates -------------------------------------------------------------------------------------------------
 
 
 @shared
-def says(base: Any, expected: Any, quality: Any, costs: Any) -> Any:
+def says(base: Any, expected: Any, quality: Any, losses: Any) -> Any:
     """What one base adds to (depth, het, alt), as ``cover`` and ``totals`` count it; base > 3: nothing."""
     if base > 3:
         return np.int64(0), np.int64(0), np.int64(0)
     full = 64 * quality + THIRD
     if base == expected:
-        het, alt = weak_loss(quality, costs)
+        het, alt = weak_loss(quality, losses)
         return np.int64(1), EVEN - het, full - alt
     return np.int64(1), EVEN - full, -full
 
@@ -311,23 +345,23 @@ def says(base: Any, expected: Any, quality: Any, costs: Any) -> Any:
 @shared
 def counted(records: Records, row: Any, query: Any, floor: Any, limit: Any) -> Any:
     """(base, quality up to ``limit``) of a read; base 4 where it does not count."""
-    quality = np.int64(records.raw[records.qual[row] + query])
+    quality = np.int64(records.raw[np.uint64(records.qual[row] + query)])
     base = base_at(records.raw, records.seq[row], query)
     return (base if quality >= floor else np.int64(4)), min(quality, limit)
 
 
 @shared
-def single(records: Records, row: Any, query: Any, expected: Any, floor: Any, cap: Any, costs: Any) -> Any:
+def single(records: Records, row: Any, query: Any, expected: Any, floor: Any, cap: Any, losses: Any) -> Any:
     """What a base was counted for: one that differs is capped by the mapping quality only (``pileup.evidence``)."""
     base, quality = counted(records, row, query, floor, np.int64(records.mapq[row]))
     if base == expected:
         quality = min(quality, np.int64(cap))
-    return says(base, expected, quality, costs)
+    return says(base, expected, quality, losses)
 
 
 @shared
 def resolved(
-    records: Records, row: Any, mate: Any, query: Any, query_mate: Any, expected: Any, floor: Any, cap: Any, costs: Any
+    records: Records, row: Any, mate: Any, query: Any, query_mate: Any, expected: Any, floor: Any, cap: Any, losses: Any
 ) -> Any:
     """What the fragment says: the better base of the two; where they disagree, with the difference."""
     base, _ = counted(records, row, query, floor, np.int64(cap))
@@ -345,7 +379,7 @@ def resolved(
             quality = max(quality, quality_mate) - min(quality, quality_mate)
         else:
             quality = max(quality, quality_mate)
-    return says(base, expected, quality, costs)
+    return says(base, expected, quality, losses)
 
 
 @shared
@@ -359,29 +393,108 @@ def correct_base(
     code: Any,
     floor: Any,
     cap: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """Replace what both mates were counted for at index ``at`` by what their fragment says there.
 
     The depth loses one already where their stretches meet, and EVEN and THIRD with it.
     """
-    expected = np.int64(code[np.uint64(at)])
+    at = np.uint64(at)
+    expected = np.int64(code[at])
     base = base_at(records.raw, records.seq[row], query)
     other = base_at(records.raw, records.seq[mate], query_mate)
     quality = base_quality(records, row, query, cap)
     quality_mate = base_quality(records, mate, query_mate, cap)
     if base == expected and other == expected and min(quality, quality_mate) >= max(STRONG, floor):
-        atomic_add(out.alt, np.uint64(at), -64 * min(quality, quality_mate))  # what the formula below comes to
+        atomic_add(out.quality, at, -min(quality, quality_mate))  # what the formula below comes to
         return
-    depth, het, alt = resolved(records, row, mate, query, query_mate, expected, floor, cap, costs)
-    depth_a, het_a, alt_a = single(records, row, query, expected, floor, cap, costs)
-    depth_b, het_b, alt_b = single(records, mate, query_mate, expected, floor, cap, costs)
+    depth, het, alt = resolved(records, row, mate, query, query_mate, expected, floor, cap, losses)
+    depth_a, het_a, alt_a = single(records, row, query, expected, floor, cap, losses)
+    depth_b, het_b, alt_b = single(records, mate, query_mate, expected, floor, cap, losses)
     if depth - depth_a - depth_b != -1:
-        atomic_add(out.depth, at, depth - depth_a - depth_b + 1)
+        atomic_add(out.fix, (at, DEPTH), depth - depth_a - depth_b + 1)
     if het - het_a - het_b != -EVEN:
-        atomic_add(out.het, at, het - het_a - het_b + EVEN)
-    atomic_add(out.alt, at, alt - alt_a - alt_b + THIRD)
+        atomic_add(out.fix, (at, HET), het - het_a - het_b + EVEN)
+    atomic_add(out.fix, (at, ALT), alt - alt_a - alt_b + THIRD)
+
+
+@shared
+def correct_each(
+    records: Records,
+    row: Any,
+    mate: Any,
+    query: Any,
+    query_mate: Any,
+    at: Any,
+    stop: Any,
+    code: Any,
+    floor: Any,
+    cap: Any,
+    losses: Any,
+    out: Cover,
+) -> Any:
+    """``correct_bases``, one by one."""
+    for k in range(stop - at):
+        correct_base(records, row, mate, query + k, query_mate + k, at + k, code, floor, cap, losses, out)
+
+
+@on_cuda
+def correct_bases(
+    records: Records,
+    row: Any,
+    mate: Any,
+    query: Any,
+    query_mate: Any,
+    at: Any,
+    stop: Any,
+    code: Any,
+    floor: Any,
+    cap: Any,
+    losses: Any,
+    out: Cover,
+) -> Any:
+    """``correct_base`` for the bases that two mates share at indices from ``at`` to ``stop`` (not included)."""
+    correct_each(records, row, mate, query, query_mate, at, stop, code, floor, cap, losses, out)
+
+
+@on_cpu(correct_bases)
+def _correct_bases_cpu(
+    records: Records,
+    row: Any,
+    mate: Any,
+    query: Any,
+    query_mate: Any,
+    at: Any,
+    stop: Any,
+    code: Any,
+    floor: Any,
+    cap: Any,
+    losses: Any,
+    out: Cover,
+) -> Any:
+    """The same; where both mates have good bases that equal the reference, 64 at a time."""
+    raw, strong = records.raw, max(np.int64(STRONG), np.int64(floor))
+    limit = min(min(np.int64(records.mapq[row]), np.int64(records.mapq[mate])), np.int64(cap))
+    room = whole_words(stop - at)
+    last = max(records.qual[row] + query, records.qual[mate] + query_mate) + room
+    if limit < strong or at + room > code.shape[0] or last > raw.shape[0]:
+        correct_each(records, row, mate, query, query_mate, at, stop, code, floor, cap, losses, out)
+        return
+    while at < stop:
+        mine, theirs = plain_bytes(raw, records.qual[row] + query), plain_bytes(raw, records.qual[mate] + query_mate)
+        expected = plain_bytes(code, at)
+        here = lanes(0, min(np.int64(WORD), stop - at))
+        plain = here & at_least(mine, strong) & at_least(theirs, strong)
+        plain &= equal_codes(packed_bases(raw, records.seq[row], query), expected)
+        plain &= equal_codes(packed_bases(raw, records.seq[mate], query_mate), expected)
+        take_capped(plain, lesser_bytes(mine, theirs), limit, out.quality, at)
+        rest = here & ~plain
+        while rest != np.uint64(0):
+            k = lowest_bit(rest)
+            rest &= rest - np.uint64(1)
+            correct_base(records, row, mate, query + k, query_mate + k, at + k, code, floor, cap, losses, out)
+        query, query_mate, at = query + WORD, query_mate + WORD, at + WORD
 
 
 @shared
@@ -394,7 +507,7 @@ def correct_pair(
     code: Any,
     floor: Any,
     cap: Any,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> Any:
     """Count the positions that read ``rows[i]`` shares with its mate, an earlier row, once."""
@@ -409,9 +522,8 @@ def correct_pair(
         if low < high:
             atomic_add(out.start, low, -1)
             atomic_add(out.stop, high, -1)
-            for at in range(low, high):
-                step = at + origin - start
-                correct_base(records, row, mate, query + step, query_mate + step, at, code, floor, cap, costs, out)
+            step = low + origin - start
+            correct_bases(records, row, mate, query + step, query_mate + step, low, high, code, floor, cap, losses, out)
         state, start, stop, query, query_mate = next_common(records, row, mate, state)
 
 
@@ -434,12 +546,12 @@ def pairs_cpu(
     code: Any,
     floor: int,
     cap: int,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> None:
     for i in range(n):
         fetch_mates(rows[min(i + AHEAD, n - 1)], records)
-        correct_pair(i, records, rows, usable, origin, code, floor, cap, costs, out)
+        correct_pair(i, records, rows, usable, origin, code, floor, cap, losses, out)
 
 
 @cuda_loop
@@ -452,12 +564,12 @@ def pairs_cuda(
     code: Any,
     floor: int,
     cap: int,
-    costs: Any,
+    losses: Any,
     out: Cover,
 ) -> None:
     i = cuda.grid(1)
     if i < n:
-        correct_pair(i, records, rows, usable, origin, code, floor, cap, costs, out)
+        correct_pair(i, records, rows, usable, origin, code, floor, cap, losses, out)
 
 
 # -- repeats -----------------------------------------------------------------------------------------------------------
@@ -501,16 +613,15 @@ class Gaps(NamedTuple):
 @shared
 def base_doubt(k: Any, evidence: Differing, cover: Cover, gaps: Gaps) -> Any:
     """(depth, het, alt) of the bases at a position, as they are counted singly and corrected."""
-    k = np.uint64(k)
     depth = np.int64(gaps.started[k]) - np.int64(gaps.stopped[k])
     differ, quality = np.int64(0), np.int64(0)
     for base in range(4):
         differ += evidence.count[k, np.uint64(base)]
         quality += evidence.quality[k, np.uint64(base)]
     against = 64 * quality + THIRD * differ
-    het = EVEN * depth - against + cover.het[k]
-    alt = 64 * np.int64(cover.quality[k]) + THIRD * depth - 2 * against + cover.alt[k]
-    return depth + cover.depth[k], het, alt
+    het = EVEN * depth - against + cover.fix[k, HET]
+    alt = 64 * np.int64(cover.quality[k]) + THIRD * depth - 2 * against + cover.fix[k, ALT]
+    return depth + cover.fix[k, DEPTH], het, alt
 
 
 @shared
@@ -520,7 +631,6 @@ def gap_doubt(k: Any, cover: Cover, repeats: Repeats, gaps: Gaps, flank: Any, cl
     ``intact`` int32[costs] is the cost of no gap by the cost of a gap.
     """
     size = cover.quality.shape[0]
-    k = np.uint64(k)
     low, high = max(repeats.left[k] - flank, 0), min(repeats.right[k] + flank, size)
     spanning = np.int64(gaps.started[np.uint64(low)]) - np.int64(gaps.stopped[np.uint64(high - 1)])
     spanning = max(spanning, 0) + gaps.explained[k]
@@ -548,10 +658,11 @@ def total_position(
     out: Totals,
 ) -> Any:
     """Write the confidence at index ``first + k`` of the stretch: the lesser of that in its base and in no gap."""
-    at = first + k
+    at = np.uint64(first + k)
     depth, het, alt = base_doubt(at, evidence, cover, gaps)
     gap_het, gap_alt = gap_doubt(at, cover, repeats, gaps, flank, clip_cost, intact)
     known = code[at] < 4
+    k = np.uint64(k)
     out.depth[k] = max(depth, 0)
     out.het[k] = max(min(het, gap_het), 0) if known else 0
     out.alt[k] = max(min(alt, gap_alt), 0) if known else 0

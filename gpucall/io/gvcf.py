@@ -75,15 +75,12 @@ class GvcfWriter:
         """Append records, in order."""
         text, stops = block_lines(records, self._settings)
         follow = np.searchsorted(records.rows[:, kernel.START], [call.position for call in records.calls]).tolist()
-        written = 0
+        written, parts = 0, list[bytes]()
         for before, call in zip(follow, records.calls, strict=True):
             stop = stops[before - 1] if before else 0
-            self._append(text[written:stop])
-            self._append(record(records.contig, call).encode())
+            parts += text[written:stop], record(records.contig, call).encode()
             written = stop
-        self._append(text[written:])
-
-    def _append(self, lines: bytes) -> None:
+        lines = b"".join([*parts, text[written:]])
         for out in self._out:
             out.write_bytes(lines)
 

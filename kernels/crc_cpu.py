@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -18,7 +17,7 @@ from numba.extending import intrinsic
 from . import crc
 from .crc import crc32_by_table
 from .jit import on_cpu
-from .vectors_cpu import call, everywhere, pointer, vector_type
+from .vectors_cpu import call, everywhere, has_feature, pointer, vector_type
 
 BLOCK = 16  # bytes
 BYTE, INT, LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -29,11 +28,6 @@ LANES = ir.Constant(BYTES, list(range(BLOCK)))
 FOLD = ir.Constant(HALVES, [0x1751997D0, 0x0CCAA009E])
 LAST_FOLD = ir.Constant(HALVES, [0x163CD6124, 0])
 BARRETT = ir.Constant(HALVES, [0x1DB710641, 0x1F7011641])
-
-
-def has_carryless_product() -> bool:
-    """True on an x86 CPU with PCLMULQDQ."""
-    return bool(llvm.get_host_cpu_features().get("pclmul", False))
 
 
 BLOCK_TYPE = vector_type("Block", HALVES)
@@ -133,4 +127,4 @@ def _by_products(raw: Any, start: Any, stop: Any, table: Any) -> Any:
     return np.int64(remainder(state) ^ np.uint32(0xFFFFFFFF))
 
 
-on_cpu(crc.crc32)(_by_products if has_carryless_product() else crc32_by_table)
+on_cpu(crc.crc32)(_by_products if has_feature("pclmul") else crc32_by_table)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -17,16 +16,11 @@ from . import states
 from .bits import WORD
 from .bits_cpu import BYTES, BYTES_TYPE
 from .jit import on_cpu
-from .vectors_cpu import call, everywhere, pointer, vector_type
+from .vectors_cpu import call, everywhere, has_feature, pointer, vector_type
 
 BYTE, LONG = ir.IntType(8), ir.IntType(64)
 STATES, HALVES = ir.VectorType(ir.IntType(32), WORD), ir.VectorType(ir.IntType(16), WORD)
 STATES_TYPE = vector_type("States", STATES)
-
-
-def can_look_up() -> bool:
-    """True on an x86 CPU that looks 64 bytes up at once."""
-    return bool(llvm.get_host_cpu_features().get("avx512vbmi", False))
 
 
 def _constant(value: int, kind: Any) -> Any:
@@ -172,4 +166,4 @@ def _below_limits_at_once(ones: Any, others: Any, limits: Any, kinds: Any) -> An
     return _below_all(ones, others, limits)
 
 
-on_cpu(states.below_limits)(_below_limits_at_once if can_look_up() else _below_limits_one_by_one)
+on_cpu(states.below_limits)(_below_limits_at_once if has_feature("avx512vbmi") else _below_limits_one_by_one)

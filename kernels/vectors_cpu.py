@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import models, register_model
+
+
+def has_feature(name: str) -> bool:
+    """True where loops are compiled for a CPU with this LLVM feature: this one, or what numba's settings ask for."""
+    asked = config.CPU_FEATURES
+    if asked is not None:
+        return f"+{name}" in asked.split(",")
+    return bool(llvm.get_host_cpu_features().get(name, False))
 
 
 def vector_type(name: str, vector: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import gzip
 import os
+import platform
 import random
 import shutil
 import subprocess
@@ -237,7 +238,7 @@ def test_threads_in_random_order(tmp_path: Path, few_reads: tricky_sample.Files)
     check_same(call(tmp_path / "shuffled", *few_reads.paths, device=Shuffled()), expected)
 
 
-def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
+def run_cli(out: Path, sample: Any, device: str, **environment: str) -> Outputs:
     """The outputs of ``gpucall call`` in a process of its own."""
     command = [
         sys.executable,
@@ -252,10 +253,11 @@ def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
         "--out",
         str(out),
     ]
-    environment = os.environ | ({"NUMBA_ENABLE_CUDASIM": "1"} if simulator else {})
     command += ["--contamination-panel", panel_of(sample.reference)]
     command += ["--reference", str(sample.reference), str(sample.bam)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=600, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     gvcf, vcf = sorted(out.glob("*.vcf.gz"))
@@ -270,7 +272,18 @@ def run_cli(out: Path, sample: Any, device: str, simulator: bool) -> Outputs:
 def test_simulator(tmp_path: Path) -> None:
     """The CUDA path, under numba's simulator, on SNVs, indels, overlapping mates and a deep site."""
     sample = small_sample.make(tmp_path / "sample", length=3000, deep_sites=((1500, 80),))
-    expected = run_cli(tmp_path / "cpu", sample, "cpu", simulator=False)
+    expected = run_cli(tmp_path / "cpu", sample, "cpu")
     kinds = {len(line.split(b"\t")[3]) == len(line.split(b"\t")[4]) for line in expected["vcf"].splitlines()[1:]}
     assert kinds == {True, False}
-    check_same(run_cli(tmp_path / "cuda", sample, "cuda", simulator=True), expected)
+    check_same(run_cli(tmp_path / "cuda", sample, "cuda", NUMBA_ENABLE_CUDASIM="1"), expected)
+
+
+SSE2 = "+64bit,+cmov,+cx8,+fxsr,+mmx,+sse,+sse2"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="code for an x86 CPU runs on no other")
+def test_a_cpu_without_wide_vectors(tmp_path: Path) -> None:
+    """Loops that are compiled for the first CPUs of 64 bits, which have neither wide vectors nor look-ups of bytes."""
+    sample = small_sample.make(tmp_path / "sample", length=6000, deep_sites=((1500, 80),))
+    older = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": SSE2, "NUMBA_CACHE_DIR": str(tmp_path / "code")}
+    check_same(run_cli(tmp_path / "older", sample, "cpu", **older), run_cli(tmp_path / "cpu", sample, "cpu"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpucall.kernels import bits
 from gpucall.kernels.bits import WORD, word_of
 from gpucall.kernels.jit import cpu_loop
 from gpucall.kernels.scalar import lowest_bit
@@ -34,3 +36,66 @@ def test_set_flags_are_listed_in_order(flags: list[int]) -> None:
     with np.errstate(over="ignore"):  # in plain Python a product that wraps is remarked on
         for loop in (list_set, list_set.py_func):
             assert out[: loop(2, values, out)].tolist() == expected
+
+
+@cpu_loop
+def ask_words(one: Any, two: Any, low: int, high: int, value: int, inside: int, out: Any, numbers: Any) -> None:
+    """What every function says of 64 bytes of ``one`` and ``two``; what changes numbers, of rows of ``numbers``."""
+    some, others = bits.plain_bytes(one, low), bits.plain_bytes(two, 0)
+    here = bits.lanes(low, high)
+    out[0] = here
+    out[1] = bits.masked_equal(some, inside, value)
+    out[2] = bits.unlike_bytes(some, others)
+    out[3] = bits.at_least(some, value & 127)
+    out[4] = bits.below_bytes(some, value)
+    out[5] = bits.equal_codes(bits.packed_bases(one, low, high), others)
+    out[6] = bits.bits_in(out[2])
+    out[7] = np.uint64(bits.equal_bytes(some, value))
+    out[8] = np.uint64(bits.sum_bytes(bits.load_bytes(one, low, low, high, value)))
+    out[9] = np.uint64(bits.sum_bytes(bits.lesser_bytes(some, others)))
+    bits.add_word(out[2], numbers, 0)
+    bits.add_capped(some, value, numbers, WORD)
+    bits.take_capped(here, others, value, numbers, 2 * WORD)
+
+
+SOME_BYTES = st.one_of(st.sampled_from([0x11, 0x12, 0x28, 0x84, 0xFF, 0, 1, 2, 3]), st.integers(0, 255))
+
+
+@settings(deadline=None)  # the first compiles
+@given(
+    one=st.lists(SOME_BYTES, min_size=200, max_size=200),
+    two=st.lists(SOME_BYTES, min_size=64, max_size=64),
+    ends=st.tuples(st.integers(0, 63), st.integers(1, 64)).filter(lambda ends: ends[0] < ends[1]),
+    value=st.integers(0, 255),
+    inside=st.sampled_from([255, 15, 240, 64]),
+)
+def test_64_bytes_at_once(one: list[int], two: list[int], ends: tuple[int, int], value: int, inside: int) -> None:
+    low, high = ends
+    here = range(low, high)
+    some = one[low : low + 64]
+    nibbles = [half for byte in one[low:] for half in (byte >> 4, byte & 15)][high : high + 64]
+    taken = [byte if lane in here else value for lane, byte in enumerate(some)]
+
+    def word(answers: Iterable[bool]) -> int:
+        return sum(1 << lane for lane, answer in enumerate(answers) if answer)
+
+    pairs = list(zip(some, two, strict=True))
+    expected = [
+        word(lane in here for lane in range(64)),
+        word(byte & inside == value for byte in some),
+        word(a != b for a, b in pairs),
+        word(value & 127 <= byte < 128 for byte in some),
+        word(byte < value for byte in some),
+        word(code < 4 and base == 1 << code for base, code in zip(nibbles, two, strict=True)),
+        sum(a != b for a, b in pairs),
+        some.count(value),
+        sum(taken),
+        sum(map(min, some, two)),
+    ]
+    numbers = [a != b for a, b in pairs] + [min(byte, value) for byte in some]
+    numbers += [-min(byte, value) if lane in here else 0 for lane, byte in enumerate(two)]
+    for loop in (ask_words, ask_words.py_func):  # type: ignore[attr-defined]
+        out, found = np.zeros(10, dtype=np.uint64), np.full(3 * 64, 1000, dtype=np.int32)
+        loop(np.array(one, dtype=np.uint8), np.array(two, dtype=np.uint8), low, high, value, inside, out, found)
+        assert out.tolist() == expected
+        assert (found - 1000).tolist() == [int(number) for number in numbers]

@@ -81,6 +81,8 @@ def kind_of(value: Any) -> Any:
     product = value * np.uint64(KINDS)
     kind = np.int64(product >> np.uint64(DOUBLE_BITS))
     missing = np.int64((1 << DOUBLE_BITS) - np.int64(product & np.uint64((1 << DOUBLE_BITS) - 1)))
+    if missing > KINDS:  # as nearly always: more than half a unit of any
+        return kind
     half = np.int64(1)  # half a unit in the last place of the product
     while 2 * half <= kind:
         half *= 2

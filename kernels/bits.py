@@ -106,6 +106,16 @@ def packed_bases(data: Any, start: Any, first: Any) -> Any:
     return np.stack([some >> 4, some & 15], axis=1).ravel()[first & 1 :][:WORD].astype(np.uint8)
 
 
+def turned(some: Any) -> Any:
+    """64 bytes, the last one first (CPU only)."""
+    return some[::-1]
+
+
+def spread(some: Any, upper: Any) -> Any:
+    """The first or, where ``upper``, the last 32 of 64 bytes, a zero behind each (CPU only)."""
+    return np.stack([some[32:] if upper else some[:32], np.zeros(32, dtype=np.uint8)], axis=1).ravel()
+
+
 def equal_codes(bases: Any, codes: Any) -> Any:
     """uint64: bit k is set where 4-bit code k of ``bases`` is that of ``codes``: 0 to 3 for A, C, G, T (CPU only)."""
     return word_of((codes < 4) & (bases == 1 << (codes & 3)), 0)

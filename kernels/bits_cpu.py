@@ -5,6 +5,7 @@ Imported where a loop is compiled for the CPU, since it needs numba (``kernels.j
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from llvmlite import ir
@@ -25,6 +26,11 @@ LANES = ir.Constant(BYTES, list(range(bits.WORD)))
 def _everywhere(builder: Any, value: Any) -> Any:
     """The lower byte of a number in all lanes."""
     return everywhere(builder, builder.trunc(value, BYTE), BYTES)
+
+
+def _order(lanes: Iterable[int]) -> Any:
+    """Of two vectors' lanes those that are taken."""
+    return ir.Constant(ir.VectorType(ir.IntType(32), bits.WORD), list(lanes))
 
 
 @intrinsic
@@ -180,13 +186,35 @@ def _packed_bases(_typing: Any, data: Any, start: Any, first: Any) -> Any:
             for at in (begin, builder.add(begin, LONG(1)))
         )
         four, low = ir.Constant(half, [4] * half.count), ir.Constant(half, [15] * half.count)
-        order = [lane // 2 + half.count * (lane % 2) for lane in range(bits.WORD)]
-        mixed = ir.Constant(ir.VectorType(ir.IntType(32), bits.WORD), order)
+        mixed = _order(lane // 2 + half.count * (lane % 2) for lane in range(bits.WORD))
         even = builder.shuffle_vector(builder.lshr(one, four), builder.and_(one, low), mixed)
         odd = builder.shuffle_vector(builder.and_(one, low), builder.lshr(two, four), mixed)
         return builder.select(builder.trunc(first, BIT), odd, even)
 
     return BYTES_TYPE(data, types.int64, types.int64), emit
+
+
+@intrinsic
+def _turned(_typing: Any, some: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.shuffle_vector(arguments[0], arguments[0], _order(reversed(range(bits.WORD))))
+
+    return BYTES_TYPE(BYTES_TYPE), emit
+
+
+@intrinsic
+def _spread(_typing: Any, some: Any, upper: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        zeros = ir.Constant(BYTES, [0] * bits.WORD)
+        low, high = (
+            builder.shuffle_vector(
+                arguments[0], zeros, _order(bits.WORD if lane % 2 else first + lane // 2 for lane in range(bits.WORD))
+            )
+            for first in (0, bits.WORD // 2)
+        )
+        return builder.select(arguments[1], high, low)
+
+    return BYTES_TYPE(BYTES_TYPE, types.boolean), emit
 
 
 @intrinsic
@@ -309,6 +337,16 @@ def _lesser_bytes_on_cpu(one: Any, two: Any) -> Any:
 @on_cpu(bits.packed_bases)
 def _packed_bases_on_cpu(data: Any, start: Any, first: Any) -> Any:
     return _packed_bases(data, start, first)
+
+
+@on_cpu(bits.turned)
+def _turned_on_cpu(some: Any) -> Any:
+    return _turned(some)
+
+
+@on_cpu(bits.spread)
+def _spread_on_cpu(some: Any, upper: Any) -> Any:
+    return _spread(some, upper)
 
 
 @on_cpu(bits.equal_codes)

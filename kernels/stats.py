@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, bits_in, count_equal, lanes, load_bytes, whole_words
+from .bits import (
+    WORD,
+    add_capped,
+    bits_in,
+    count_equal,
+    lanes,
+    load_bytes,
+    plain_bytes,
+    spread,
+    turned,
+    whole_words,
+)
 from .crc import crc32
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
@@ -403,14 +414,30 @@ def tally_codes(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: A
 
 @shared
 def empty_row(at: Any, low: Any, step: Any, reverse: Any, width: Any, work: Any, table: Any) -> None:
-    """Add a row of counters to cells of a table, ``step`` apart: the one of the first cycle, or pair, is ``low``."""
+    """Add a row of counters to cells of a table, ``step`` (1 or 2) apart: the one of the first cycle, or pair, is
+    ``low``."""
     for done in range(0, width, WORD):
-        for lane in range(WORD):
-            count = work[at + done + lane]
-            if count:
-                place = done + (WORD - 1 - lane if reverse else lane)
-                table[low + step * place] += count
-                work[at + done + lane] = 0
+        some = plain_bytes(work, at + done)
+        some = turned(some) if reverse else some
+        cell = low + step * done
+        if cell < 0 or cell + step * WORD > table.shape[0]:
+            empty_lanes(at + done, cell, step, reverse, work, table)
+        elif step == 1:
+            add_capped(some, 255, table, cell)  # counters of no cycle are 0
+        else:
+            add_capped(spread(some, False), 255, table, cell)
+            add_capped(spread(some, True), 255, table, cell + WORD)
+    for k in range(at, at + width):
+        work[np.uint64(k)] = 0
+
+
+@shared
+def empty_lanes(at: Any, low: Any, step: Any, reverse: Any, work: Any, table: Any) -> None:
+    """``empty_row`` of 64 counters, of which some may have no cells."""
+    for lane in range(WORD):
+        count = work[at + lane]
+        if count:
+            table[low + step * (WORD - 1 - lane if reverse else lane)] += count
 
 
 @shared

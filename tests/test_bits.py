@@ -54,7 +54,9 @@ def ask_words(one: Any, two: Any, low: int, high: int, value: int, inside: int, 
     out[8] = np.uint64(bits.sum_bytes(bits.load_bytes(one, low, low, high, value)))
     out[9] = np.uint64(bits.sum_bytes(bits.lesser_bytes(some, others)))
     bits.add_word(out[2], numbers, 0)
-    bits.add_capped(some, value, numbers, WORD)
+    bits.add_capped(bits.turned(some), value, numbers, WORD)
+    out[10] = np.uint64(bits.sum_bytes(bits.spread(some, False)))
+    out[11] = bits.masked_equal(bits.spread(some, value > 99), 255, 17)
     bits.take_capped(here, others, value, numbers, 2 * WORD)
 
 
@@ -91,11 +93,13 @@ def test_64_bytes_at_once(one: list[int], two: list[int], ends: tuple[int, int],
         some.count(value),
         sum(taken),
         sum(map(min, some, two)),
+        sum(some[:32]),
+        word(lane % 2 == 0 and some[32 * (value > 99) + lane // 2] == 17 for lane in range(64)),
     ]
-    numbers = [a != b for a, b in pairs] + [min(byte, value) for byte in some]
+    numbers = [a != b for a, b in pairs] + [min(byte, value) for byte in some[::-1]]
     numbers += [-min(byte, value) if lane in here else 0 for lane, byte in enumerate(two)]
     for loop in (ask_words, ask_words.py_func):  # type: ignore[attr-defined]
-        out, found = np.zeros(10, dtype=np.uint64), np.full(3 * 64, 1000, dtype=np.int32)
+        out, found = np.zeros(12, dtype=np.uint64), np.full(3 * 64, 1000, dtype=np.int32)
         loop(np.array(one, dtype=np.uint8), np.array(two, dtype=np.uint8), low, high, value, inside, out, found)
         assert out.tolist() == expected
         assert (found - 1000).tolist() == [int(number) for number in numbers]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .backend import Backend
 from .config import Batching, Filters
 from .errors import CorruptInput, HostMemoryError, InputError
-from .io.alignments import PIECE_BYTES, TASK_BYTES, Header, Piece, RecordSource, wait_for
+from .io.alignments import PIECE_BYTES, Header, Piece, RecordSource, wait_for
 from .kernels import records as kernel
 from .kernels.records import Records
 from .tiles import Intervals
@@ -170,7 +170,7 @@ class Batcher:
         """Carried records, the rest of a record, and new pieces in one buffer, and where its records start."""
         held, size = len(carried), len(carried) + len(tail)
         capacity = size + max(self.batching.batch_bytes, 1)
-        raw = np.empty(capacity + TASK_BYTES, dtype=np.uint8)
+        raw = np.empty(capacity + PIECE_BYTES, dtype=np.uint8)
         raw[:held] = carried
         raw[held:size] = np.frombuffer(tail, dtype=np.uint8)
         where: list[Place] = []
@@ -187,7 +187,7 @@ class Batcher:
                 size += piece.size
                 if written is not None:
                     waiting.append(written)
-                elif size - stop >= PIECE_BYTES:  # while the bytes are in a cache
+                elif size - stop >= PIECE_BYTES // 2:  # while the bytes are in a cache
                     offsets, stop = self._walk(raw[:size], stop, where)
                     found.append(offsets)
                 if size >= capacity:

@@ -21,8 +21,7 @@ from ..errors import CorruptInput, InputError, TruncatedInput, UsageError
 from ..tiles import Intervals
 from .bgzf import EOF_BLOCK, READ_BYTES, BgzfStream, Blocks
 
-PIECE_BYTES = 1 << 19  # of a piece: few enough to be still in a cache when its records are looked for
-TASK_BYTES = 1 << 20  # of a piece that another thread inflates
+PIECE_BYTES = 1 << 20  # of a piece: few enough to be still in a cache when its records are looked for
 
 
 class Piece(Protocol):
@@ -110,7 +109,7 @@ def cut(blocks: Blocks, size: int, pool: Executor | None, first: int = 0, skip: 
         before = int(ends[first - 1]) if first else 0
         last = max(int(np.searchsorted(ends, before + size, side="right")), first + 1)
         left = int(ends[last - 1]) - before - skip
-        if left:
+        if left > 0:
             yield BlocksPiece(blocks, first, last, skip, left, pool)
         first, skip = last, 0
 
@@ -235,8 +234,6 @@ class AlignmentSource:
 
     def pieces(self, regions: Intervals | None = None, size: int = PIECE_BYTES) -> Iterator[BlocksPiece]:
         """Record bytes in file order, once; with regions and an index, only the index's chunks for them."""
-        if self._pool is not None and size == PIECE_BYTES:
-            size = TASK_BYTES
         if regions is not None and self._index is not None:
             yield from self._chunks(regions, size)
             return

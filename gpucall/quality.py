@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import qc
 from .backend import Backend
-from .config import DepthOutputs, Reporting, Settings, SiteLists
+from .config import Batching, DepthOutputs, Reporting, Settings, SiteLists
 from .outputs import OutputFolder
 from .qc.verdict import Verdict
 from .reads import Batch
@@ -26,6 +26,9 @@ from .stream import (
     process_all,
     with_depth_outputs,
 )
+
+# Without calls little is done for a batch as such, so that it may be small enough to stay in a large cache.
+SETTINGS = Settings(batching=Batching(batch_bytes=12 << 20))
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def measure(
         one of its children (``gpucall.errors``), where the input, the machine or the options are at fault.
     """
     report = SampleReport(reporting or Reporting(), whole_genome=not regions and targets is None)
-    settings = with_depth_outputs(settings, depth_outputs)
+    settings = with_depth_outputs(settings or SETTINGS, depth_outputs)
     with ExitStack() as stack:
         opened = open_sample(
             stack, reads, reference, device, threads, memory, regions, targets, sample, settings, sites

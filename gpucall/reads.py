@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .backend import Backend
 from .config import Batching, Filters
 from .errors import CorruptInput, HostMemoryError, InputError
-from .io.alignments import PIECE_BYTES, Header, Piece, RecordSource, wait_for
+from .io.alignments import PIECE_BYTES, Header, Piece, RecordSource, wait_for, words
 from .kernels import records as kernel
 from .kernels.records import Records
 from .tiles import Intervals
@@ -222,7 +222,7 @@ class Batcher:
         if found is None:
             return self.source.path, "the start of the batch"
         path, block, within = found[1].locate(at - found[0])
-        return path, f"virtual offset {block << 16 | within} (block {block}, byte {within})"
+        return path, words(block, within)
 
     # -- decoding ------------------------------------------------------------------------------------------------
 

@@ -86,13 +86,22 @@ class BlocksPiece(NamedTuple):
 
     def locate(self, at: int) -> tuple[str, int, int]:
         """The file, block and byte in that block of the byte ``at`` of the piece."""
-        return self.blocks.path, *locate(at, *self.marks())
+        block, within = locate(np.array([at]), *self.marks())[0].tolist()
+        return self.blocks.path, block, within
 
 
-def locate(at: int, starts: NDArray[np.int64], places: NDArray[np.int64]) -> tuple[int, int]:
-    """Block and byte in it of the byte ``at``; parts that begin at ``starts`` are from ``places``, int64[n, 2]."""
-    part = max(int(np.searchsorted(starts, at, side="right")) - 1, 0)
-    return int(places[part, 0]), int(places[part, 1]) + at - int(starts[part])
+def locate(offsets: NDArray[np.int64], starts: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[n, 2]: block and byte in it of some bytes; parts that begin at ``starts``, the first at 0, are from
+    ``places``, int64[m, 2]."""
+    part = np.searchsorted(starts, offsets, side="right") - 1
+    located = places[part]
+    located[:, 1] += offsets - starts[part]
+    return located
+
+
+def words(block: int, within: int) -> str:
+    """A place in a BGZF file for a person."""
+    return f"virtual offset {(block << 16) + within} (block {block}, byte {within})"
 
 
 def wait_for(waiting: list[Future[None]]) -> None:

@@ -15,7 +15,6 @@ from ..kernels import bgzf as kernel
 
 EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 READ_BYTES = 1 << 20
-MAGIC = b"\x1f\x8b"
 _NO_BYTES: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
 
 
@@ -85,7 +84,6 @@ class Blocks(NamedTuple):
     offset  in the file, of the buffer's first byte
     data    uint8, compressed
     table   int64[n, COLUMNS] of ``kernels.bgzf``
-    begins  int64[n] where the blocks begin in the file
     used    bytes that they take
     """
 
@@ -93,13 +91,18 @@ class Blocks(NamedTuple):
     offset: int
     data: NDArray[np.uint8]
     table: NDArray[np.int64]
-    begins: NDArray[np.int64]
     used: int
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """int64[n]: inflated bytes."""
         return self.table[:, kernel.SIZE]
+
+    @property
+    def begins(self) -> NDArray[np.int64]:
+        """int64[n]: where the blocks begin in the file."""
+        ends = self.table[:, kernel.STOP] + kernel.FOOTER_BYTES
+        return self.offset + np.append(np.zeros(1, dtype=np.int64), ends)[: len(ends)]
 
     def inflate(self, first: int, last: int, target: NDArray[np.uint8]) -> None:
         """Inflate blocks [first, last) into ``target``, which has as many bytes.
@@ -125,11 +128,6 @@ class Blocks(NamedTuple):
         return target
 
 
-def virtual_offset(file_offset: int, within: int) -> int:
-    """BGZF virtual file offset (SAM v1, section 4.1.1)."""
-    return file_offset << 16 | within
-
-
 def split_blocks(data: NDArray[np.uint8], path: str, offset: int) -> Blocks:
     """The blocks that lie whole in ``data``, of which the first begins with it.
 
@@ -142,11 +140,7 @@ def split_blocks(data: NDArray[np.uint8], path: str, offset: int) -> Blocks:
     found, used, status = kernel.split(data, len(data), table)
     if status != kernel.OK:
         raise CorruptInput(f"{path}: {_WRONG[status].format(offset + used)}")
-    table = table[:found].copy()
-    ends = table[:, kernel.STOP] + kernel.FOOTER_BYTES
-    return Blocks(
-        path, offset, data, table, offset + np.append(np.zeros(min(found, 1), dtype=np.int64), ends[:-1]), used
-    )
+    return Blocks(path, offset, data, table[:found].copy(), used)
 
 
 _WRONG = {

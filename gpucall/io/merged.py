@@ -31,6 +31,7 @@ from .alignments import (
     open_alignments,
     sample_name,
     wait_for,
+    words,
 )
 from .bgzf import READ_BYTES
 
@@ -97,7 +98,7 @@ class Lane:
         wait_for(waiting)
         offsets = np.empty(len(raw) // kernel.FIXED_BYTES + 1, dtype=np.int64)
         found, stop, status = kernel.walk(raw, 0, len(raw), offsets)
-        blocks = locate_all(np.append(offsets[:found], stop), np.concatenate(starts), np.concatenate(places))
+        blocks = locate(np.append(offsets[:found], stop), np.concatenate(starts), np.concatenate(places))
         if status != kernel.OK:
             raise CorruptInput(
                 f"{self.source.path}: the record at {words(*blocks[-1].tolist())} states an impossible block_size:"
@@ -127,19 +128,6 @@ class Lane:
                 " run 'samtools sort' first"
             )
         self._last_key = int(keys[-1])
-
-
-def locate_all(offsets: NDArray[np.int64], starts: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64[n, 2]: block and byte in it of buffer offsets; pieces begin at ``starts``, ``places`` in the file."""
-    piece = np.searchsorted(starts, offsets, side="right") - 1
-    located = places[piece]
-    located[:, 1] += offsets - starts[piece]
-    return located
-
-
-def words(block: int, within: int) -> str:
-    """A place in a BGZF file for a person."""
-    return f"virtual offset {(block << 16) + within} (block {block}, byte {within})"
 
 
 def record_keys(raw: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -177,7 +165,8 @@ class MergedPiece(NamedTuple):
     def locate(self, at: int) -> tuple[str, int, int]:
         """The file, block and byte in that block of the byte ``at`` of the piece."""
         record = max(int(np.searchsorted(self.starts, at, side="right")) - 1, 0)
-        return self.paths[self.lane[record]], *locate(at, self.starts, self.blocks)
+        block, within = locate(np.array([at]), self.starts, self.blocks)[0].tolist()
+        return self.paths[self.lane[record]], block, within
 
 
 class MergedSource:

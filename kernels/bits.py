@@ -26,6 +26,12 @@ def lanes(low: Any, high: Any) -> Any:
     return (~np.uint64(0) >> np.uint64(WORD - high)) & (~np.uint64(0) << np.uint64(low))
 
 
+@shared
+def bits_from(low: Any) -> Any:
+    """uint64 with bits [low, 64) set: all where ``low`` is negative, none where it is 64 or more."""
+    return ~np.uint64(0) << np.uint64(max(low, 0)) if low < WORD else np.uint64(0)
+
+
 def word_of(flags: Any, start: Any) -> Any:
     """uint64: bit k is set where ``flags[start + k]`` is not 0; ``flags`` uint8[start + 64 or more] (CPU only)."""
     return np.uint64(sum(1 << k for k in range(WORD) if flags[start + k]))
@@ -138,7 +144,7 @@ def add_capped(some: Any, most: Any, numbers: Any, at: Any) -> None:
 
 def below_bytes(some: Any, value: Any) -> Any:
     """uint64: bit k is set where byte k of 64 is less than ``value`` (CPU only)."""
-    return np.uint64(sum(1 << k for k in range(WORD) if some[k] < value))
+    return word_of(some < value, 0)
 
 
 def prefetch(data: Any, at: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, below_bytes, plain_bytes, unlike_bytes
+from .bits import WORD, below_bytes, bits_from, plain_bytes, unlike_bytes
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import CIGAR_D, CIGAR_I, Records, consumes_reference, u32
 from .scalar import lowest_bit
@@ -32,9 +32,7 @@ def find_repeats(code: Any, out: Any) -> int:
         fewest = FEWEST_BASES[unit] - unit  # bases in a row that equal the one a unit on
         stop = np.int64(0)  # of the run found last
         for first in range(0, size - unit, WORD + 1 - fewest):  # so that where a run starts, its first bases are seen
-            starts = runs_of(equal_a_unit_on(code, first, unit), fewest)
-            if stop > first:
-                starts &= ~np.uint64(0) << np.uint64(stop - first) if stop - first < WORD else np.uint64(0)
+            starts = runs_of(equal_a_unit_on(code, first, unit), fewest) & bits_from(stop - first)
             while starts != np.uint64(0):
                 start = first + lowest_bit(starts)
                 stop = start + fewest
@@ -44,7 +42,7 @@ def find_repeats(code: Any, out: Any) -> int:
                     length = stop - start + unit
                     out[n, 0], out[n, 1], out[n, 2], out[n, 3] = start, start + length, unit, length // unit
                     n += 1
-                starts &= ~np.uint64(0) << np.uint64(stop - first) if stop - first < WORD else np.uint64(0)
+                starts &= bits_from(stop - first)
     return n
 
 

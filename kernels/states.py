@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD
+from .bits import WORD, word_of
 from .jit import when_compiling
 
 KINDS = 127  # of equal shares into which what a state gives is divided
@@ -44,7 +44,7 @@ def kinds_of(some: Any) -> Any:
 def on_edge(some: Any) -> Any:
     """uint64: bit k is set where the uppermost 16 bits of number k leave open in which share it lies (CPU only)."""
     rest = (some >> np.uint32(16)) * np.uint32(KINDS) & np.uint32(0xFFFF)
-    return _word(rest >= (1 << 16) - KINDS)
+    return word_of(rest >= (1 << 16) - KINDS, 0)
 
 
 def below_limits(ones: Any, others: Any, limits: Any, kinds: Any) -> Any:
@@ -53,11 +53,7 @@ def below_limits(ones: Any, others: Any, limits: Any, kinds: Any) -> Any:
     limits  uint8[128], of each value that ``ones`` can have; 0: none is below
     kinds   int64: the values whose limit is not 0
     """
-    return _word(others < limits[ones])
-
-
-def _word(answers: Any) -> Any:
-    return np.uint64(sum(1 << k for k in np.flatnonzero(answers).tolist()))
+    return word_of(others < limits[ones], 0)
 
 
 @when_compiling

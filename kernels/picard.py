@@ -17,6 +17,7 @@ from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .mismatch import compare_read, mark_no_calls
 from .qc import is_quality
 from .records import (
+    AHEAD, READ_LINES, fetch_ahead,
     CIGAR_D,
     CIGAR_H,
     CIGAR_I,
@@ -539,6 +540,7 @@ def reads_cpu(
     out: ReadCounts,
 ) -> None:
     for k in range(n):
+        fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
         count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, out)
 
 

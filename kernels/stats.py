@@ -30,6 +30,7 @@ from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
 from .qc import flag_key
 from .records import (
+    AHEAD, READ_LINES, fetch_ahead,
     AUX_SIZE,
     CIGAR_D,
     CIGAR_H,
@@ -535,6 +536,7 @@ def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, g
         work[at] = 0
     for k in range(n):
         i, found = first + k, np.int64(0)
+        fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
         if has_cycles(i, records):
             found = tally_cycles(i, order_of(records.flag[i]), records, tables, work)
         count_read(i, records, tables, found, gc, lengths, k)

@@ -223,6 +223,7 @@ def aligned_cpu(
     for at in range(work.shape[0]):
         work[at] = 0
     for k in range(n):
+        fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
         add_read(first + k, records, tid, start, stop, depths, table, work)
     for k in range(LANES * QUALITIES):
         table[k % QUALITIES] += work[LEVELS_SIZE + k]

@@ -12,7 +12,7 @@ import numpy as np
 from .jit import cpu_loop, shared
 
 MIXER = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: Fibonacci hashing (Knuth, TAOCP 3, section 6.4)
-BUCKET_BITS = 16
+BUCKET_BITS = 15
 STARTS = (1 << BUCKET_BITS) + 1
 
 

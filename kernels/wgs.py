@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, add_word, at_least, equal_bytes, load_bytes, whole_words
+from .bits import WORD, add_word, at_least, equal_bytes, load_bytes, prefetch, whole_words
 from .depth import is_aligned, mark, next_common, overlaps, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .levels import LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
@@ -277,9 +277,19 @@ def link(k: Any, records: Any, first: Any, rows: Any, earlier: Any) -> None:
             earlier[row - first] = before
 
 
+@shared
+def fetch_place(row: Any, records: Any) -> None:
+    """Have what ``link`` asks of a row fetched from memory."""
+    prefetch(records.name_hash, row)
+    prefetch(records.tid, row)
+    prefetch(records.pos, row)
+    prefetch(records.end, row)
+
+
 @cpu_loop
 def link_cpu(n: int, records: Records, first: int, rows: Any, earlier: Any) -> None:
     for k in range(n):
+        fetch_place(rows[min(k + AHEAD, n - 1)], records)
         link(k, records, first, rows, earlier)
 
 

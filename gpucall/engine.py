@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,17 +38,18 @@ from .ploidy.held import HeldRecords, Segment, Written
 from .ploidy.regions import FIXED, OPTIONS, SEXES, Kind, PloidyRegions
 from .ploidy.sex import BinDepth, SexEvidence
 from .qc.verdict import Verdict
-from .reads import Batch, Batcher, Tile
+from .reads import Batch, Tile
 from .report.sample import SampleReport
 from .stream import (
     Opened,
     Progress,
+    Promise,
     ReadFiles,
     Stream,
+    Workers,
     check_not_empty,
     manifest,
     open_sample,
-    process_all,
     provenance,
     with_depth_outputs,
 )
@@ -80,7 +81,7 @@ class CallResult:
 class Piece:
     """What one batch adds to the results.
 
-    ordered   what the file's order decides of the quality control
+    measured  the promise of the quality control: what of it the file's order decides
     segments  records, in order, for every number of copies that is possible
     tiles     that were looked at, each with the number of segments before it
     depth     of the autosomes, X and Y, by bin
@@ -88,7 +89,7 @@ class Piece:
     positions  stretches in order, for the gVCF
     """
 
-    ordered: qc.OrderedPiece
+    measured: Promise[qc.OrderedPiece]
     segments: list[Segment] = field(default_factory=list)
     tiles: list[tuple[Tile, int]] = field(default_factory=list)
     depth: list[BinDepth] = field(default_factory=list)
@@ -202,14 +203,13 @@ class Run(Stream):
         return SexEvidence(self.ploidies, self.settings.sexing)
 
     def process(self, batch: Batch, quality: qc.SampleQc) -> Piece:
-        """Quality control of a batch's new reads and owned positions, and its calls."""
-        piece = Piece(self.add_reads(batch, quality))
+        """A batch's calls."""
+        piece = Piece(batch.measured)
         for tile in batch.tiles:
             contig = self.source.header.names[tile.tid]
-            origin, bases = self.measure(batch, tile, quality, piece.ordered)
             if self.regions is None or self.regions.overlaps(contig, tile.start, tile.stop):
                 piece.tiles.append((tile, len(piece.segments)))
-                examined = self.examine(batch, tile, origin, bases)
+                examined = self.examine(batch, tile)
                 self._add_depth(piece, contig, tile, examined)
                 self._add_calls(piece, contig, tile, examined, quality)
                 if self.gvcf is not None:
@@ -289,12 +289,13 @@ class Run(Stream):
     def _asked(self, contig: str, call: Call) -> bool:
         return self.regions is None or bool(self.regions.contains(contig, np.array([call.position]))[0])
 
-    def examine(self, batch: Batch, tile: Tile, origin: int, bases: Any) -> Examined:
-        """All stages over a tile, whose reference stretch ``bases`` starts at ``origin``."""
+    def examine(self, batch: Batch, tile: Tile) -> Examined:
+        """All stages over a tile."""
         ploidies = self.ploidies.ploidies(self.source.header.names[tile.tid], tile.start, tile.stop)
         looked = batch.looked.pop(tile, None)
         if looked is None:
-            looked = self._look(self._tile_reads(batch, tile, origin, bases), self.settings.paralogs.margin)
+            reads = self._tile_reads(batch, tile, *self.stretch(batch, tile))
+            looked = self._look(reads, self.settings.paralogs.margin)
         elif self.gvcf is not None:
             looked = looked._replace(evidence=pileup.evidence(looked.reads))
         first = self._pass(looked, ploidies)
@@ -353,13 +354,20 @@ class Run(Stream):
         halo, kept = self.settings.batching.halo, self.settings.filters
         return pileup.tile_reads(batch, tile, origin, bases, halo, kept, self.backend)
 
-    def calibrate(self, batcher: Batcher) -> Iterator[Batch]:
+    def begun(self, batches: Iterable[Batch], workers: Workers) -> Iterator[Batch]:
+        """Batches, each with its quality control under way: it need not wait for what calls wait for."""
+        for batch in batches:
+            batch.measured = workers.start(self.measure, batch)
+            yield batch
+            del batch  # before the next is asked for
+
+    def calibrate(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Fit what differs between samples on the first reads; the batches, from the first one on."""
         settings = self.settings
         fit = calibration.SampleFit(
             self.source.header, self.reference, self.backend, settings.filters, settings.calibration
         )
-        self.gaps = fit.gap_costs(batcher)
+        self.gaps = fit.gap_costs(batches)
         sites = [site for batch in fit.held for tile in batch.tiles for site in self._first_calls(fit, batch, tile)]
         self.usual_depth = fit.usual_depth()
         alone = [call for call in calibration.apart(sites, settings.calibration) if 0 in call.genotype]
@@ -377,7 +385,7 @@ class Run(Stream):
         stop, contig = fit.looked_at(tile.tid, tile.start, tile.stop), self.source.header.names[tile.tid]
         if stop <= tile.start or self.ploidies.is_mitochondrial(contig):
             return
-        reads = self._tile_reads(batch, tile, *self.stretch(contig, tile))
+        reads = self._tile_reads(batch, tile, *self.stretch(batch, tile))
         looked = self._look(reads, self.settings.paralogs.margin)
         depth = self.backend.download(looked.evidence.depth)
         fit.add_depth(depth[tile.start - reads.origin : stop - reads.origin])
@@ -489,7 +497,8 @@ def call(
         if alleles is not None:
             run.given = open_sites(Path(alleles), run.reference, source, asked)
         folder = stack.enter_context(OutputFolder(Path(out), opened.name))
-        return run_sample(run, opened, folder, progress, option, report, parquet)
+        workers = stack.enter_context(Workers(run.accumulator, opened.threads))
+        return run_sample(run, opened, workers, folder, progress, option, report, parquet)
 
 
 def parse_sex(text: str) -> str | None:
@@ -522,6 +531,7 @@ def find_ploidies(source: RecordSource, bed: str | os.PathLike[str] | None, aske
 def run_sample(
     run: Run,
     opened: Opened,
+    workers: Workers,
     folder: OutputFolder,
     progress: Progress | None,
     option: str | None,
@@ -532,9 +542,8 @@ def run_sample(
     name, device = opened.name, opened.device
     header = run.source.header
     batcher = run.batches()
-    batches = run.calibrate(batcher)
+    batches = run.calibrate(run.begun(batcher, workers))
     writers = open_writers(run, name, folder, parquet, device)
-    accumulators: list[qc.SampleQc] = []
     ordered = run.ordered(folder.folder, name)
     counts = {"reads": 0, "variants": 0, "passed": 0}
     evidence = run.sex_evidence()
@@ -548,13 +557,12 @@ def run_sample(
     held = HeldRecords(write, folder.folder)
     blocks = open_gvcf(run, name, folder, parquet, device)
     try:
-        pieces = process_all(batches, run.process, run.accumulator, accumulators, opened.workers, opened.pool)
-        for piece in pieces:
+        for piece in workers.results(batches, run.process):
             held.add(run.given.in_tiles(piece.segments, piece.tiles, run.ploidies) if run.given else piece.segments)
             if blocks is not None:
                 blocks.add(piece.positions)
             evidence.add(piece.depth, piece.snvs)
-            ordered.add(piece.ordered)
+            ordered.add(piece.measured.result())
             if progress is not None:
                 progress(run.source.bytes_read, run.source.size, "B")
         check_not_empty(run, batcher)
@@ -576,7 +584,7 @@ def run_sample(
         writer.close(sex.header())
     report_sex(sex)
     sexing.write(sex, folder.path(f"{name}.sex.json"), name)
-    total = qc.SampleQc.merged(accumulators, header.contigs())
+    total = qc.SampleQc.merged(workers.accumulators, header.contigs())
     for case, plain in run.given.plain.items() if run.given is not None else ():
         total.add_plain(plain.alleles, plain.depths, None if case[0] in FIXED else case)
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])

@@ -13,17 +13,15 @@ from .backend import Backend
 from .config import Batching, DepthOutputs, Reporting, Settings, SiteLists
 from .outputs import OutputFolder
 from .qc.verdict import Verdict
-from .reads import Batch
 from .report.sample import SampleReport
 from .stream import (
     Opened,
     Progress,
     ReadFiles,
-    Stream,
+    Workers,
     check_not_empty,
     manifest,
     open_sample,
-    process_all,
     with_depth_outputs,
 )
 
@@ -89,29 +87,17 @@ def measure(
         return measure_sample(opened, folder, progress, report)
 
 
-def measure_batch(stream: Stream, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
-    """Quality control of a batch's new reads and owned positions."""
-    piece = stream.add_reads(batch, quality)
-    for tile in batch.tiles:
-        stream.measure(batch, tile, quality, piece)
-    return piece
-
-
 def measure_sample(opened: Opened, folder: OutputFolder, progress: Progress | None, report: SampleReport) -> QcResult:
     """Stream the sample through the accumulators and publish the outputs."""
     stream, name, source = opened.stream, opened.name, opened.stream.source
     batcher, ordered = stream.batches(), stream.ordered(folder.folder, name)
-    accumulators: list[qc.SampleQc] = []
-
-    def process(batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
-        return measure_batch(stream, batch, quality)
-
-    for piece in process_all(iter(batcher), process, stream.accumulator, accumulators, opened.workers, opened.pool):
-        ordered.add(piece)
-        if progress is not None:
-            progress(source.bytes_read, source.size, "B")
+    with Workers(stream.accumulator, opened.threads) as workers:
+        for piece in workers.results(iter(batcher), stream.measure):
+            ordered.add(piece)
+            if progress is not None:
+                progress(source.bytes_read, source.size, "B")
     check_not_empty(stream, batcher)
-    total = qc.SampleQc.merged(accumulators, source.header.contigs())
+    total = qc.SampleQc.merged(workers.accumulators, source.header.contigs())
     stream.conclude(total)
     qc.write(total, folder.folder, name, ordered)
     verdict = report.write(folder.folder, name, total.figures(), source.header, source.path, total.curves())

@@ -46,6 +46,8 @@ class Batch:
     usable     uint8[n], 1: counts for calling
     first_new  the first row that no earlier batch held
     tiles      what the batch owns, in genome order
+    letters    of some tiles, where the reference around them begins, and its letters
+    measured   the promise of its quality control, once that is under way
     looked     of some tiles, what was found already and waits to be asked for
     """
 
@@ -54,6 +56,8 @@ class Batch:
     usable: NDArray[np.uint8]
     first_new: int
     tiles: list[Tile] = field(default_factory=list)
+    letters: dict[Tile, tuple[int, NDArray[np.uint8]]] = field(default_factory=dict, repr=False)
+    measured: Any = field(default=None, repr=False)
     looked: dict[Tile, Any] = field(default_factory=dict, repr=False)
 
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,30 +63,26 @@ class Stream:
         """What takes the batches' pieces in order; it writes into ``folder``."""
         return qc.OrderedQc(qc.DepthWriters(self.plan, folder, name) if self.plan is not None else None)
 
-    def add_reads(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
-        """Quality control of a batch's new reads; what of it must be put in order."""
+    def measure(self, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
+        """Quality control of a batch's new reads and owned positions; what of it must be put in order."""
         first, stop = batch.first_new, len(batch.records.pos)
         gc = self.backend.download(quality.add_reads(batch.device, first, stop))
-        return qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
+        piece = qc.OrderedPiece(qc.gc_reads(batch.records, first, stop, gc))
+        for tile in batch.tiles:
+            piece.depth += self._measure_tile(batch, tile, quality)
+        return piece
 
-    def measure(
-        self, batch: Batch, tile: Tile, quality: qc.SampleQc, ordered: qc.OrderedPiece
-    ) -> tuple[int, NDArray[np.uint8]]:
-        """Quality control of a tile's reads and owned positions; what ``stretch`` returns.
-
-        What of it must be put in order goes to ``ordered``.
-        """
+    def _measure_tile(self, batch: Batch, tile: Tile, quality: qc.SampleQc) -> list[qc.regions.DepthPiece]:
+        """Quality control of a tile's reads and owned positions; what of it must be put in order."""
         contig, rows = self.source.header.names[tile.tid], (tile.row, tile.row_stop)
-        origin, stop = self._reach(contig, tile)
-        reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
-        letters = self.reference.letters(contig, origin, min(max(stop, reads_stop), self.reference.length(contig)))
+        origin, letters = self.letters(batch, tile)
         packed = quality.pack(letters, origin)
         quality.add_alignments(batch.device, packed, tile.tid, tile.start, tile.stop, rows)
+        pieces = []
         for start, end in self.owned(contig, tile):
-            piece = quality.add_depth(batch.device, packed, tile.tid, start, end, rows)
-            ordered.depth += [] if piece is None else [piece]
+            pieces.append(quality.add_depth(batch.device, packed, tile.tid, start, end, rows))
             quality.add_sites(batch.records, batch.device, tile.tid, start, end, rows, (origin, letters))
-        return origin, callable_bases(letters[: stop - origin])
+        return [piece for piece in pieces if piece is not None]
 
     def conclude(self, total: qc.SampleQc) -> None:
         """What only all counts together say: depth 0 where there was no read, and what listed sites show."""
@@ -101,10 +96,25 @@ class Stream:
             return [(tile.start, tile.stop)]
         return [(int(start), int(stop)) for start, stop in self.regions.clip(contig, tile.start, tile.stop)]
 
-    def stretch(self, contig: str, tile: Tile) -> tuple[int, Any]:
-        """The reference under a tile and around it: its first position, and its bases."""
-        origin, stop = self._reach(contig, tile)
-        return origin, self.reference.fetch(contig, origin, stop)
+    def letters(self, batch: Batch, tile: Tile) -> tuple[int, NDArray[np.uint8]]:
+        """The reference under a tile, under its reads and around them: its first position, and its letters.
+
+        It is read once for all who ask, or now and then twice where they ask at one time.
+        """
+        found = batch.letters.get(tile)
+        if found is None:
+            contig = self.source.header.names[tile.tid]
+            origin, stop = self._reach(contig, tile)
+            reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
+            end = min(max(stop, reads_stop), self.reference.length(contig))
+            found = batch.letters[tile] = origin, self.reference.letters(contig, origin, end)
+        return found
+
+    def stretch(self, batch: Batch, tile: Tile) -> tuple[int, NDArray[np.uint8]]:
+        """The reference under a tile and around it: its first position, and its bases (``callable_bases``)."""
+        origin, letters = self.letters(batch, tile)
+        _, stop = self._reach(self.source.header.names[tile.tid], tile)
+        return origin, callable_bases(letters[: stop - origin])
 
     def _reach(self, contig: str, tile: Tile) -> tuple[int, int]:
         """From where to where a tile's stages look."""
@@ -115,14 +125,13 @@ class Stream:
 class Opened(NamedTuple):
     """What ``open_sample`` opened.
 
-    workers, pool  CPU threads; None: the caller's own
-    device         what runs the kernels, in words
+    threads  that batches are worked on; 0: the caller's own
+    device   what runs the kernels, in words
     """
 
     stream: Stream
     name: str
-    workers: int
-    pool: ThreadPoolExecutor | None
+    threads: int
     device: str
 
 
@@ -161,7 +170,8 @@ def open_sample(
     log.info("sample: %s", name)
     study = None if sites in (None, SiteLists()) else qc.SiteStudy(sites, source.header.contigs(), source.path)
     plan = depth_plan(settings.depth_outputs, source, asked)
-    return Opened(Stream(source, fasta, backend, settings, asked, study, plan), name, workers, pool, backend.describe())
+    stream = Stream(source, fasta, backend, settings, asked, study, plan)
+    return Opened(stream, name, 0 if pool is None else workers, backend.describe())
 
 
 def with_depth_outputs(settings: Settings | None, wanted: DepthOutputs | None) -> Settings:
@@ -250,48 +260,72 @@ def fit_memory(settings: Settings, memory: int | str | None, workers: int) -> Se
     return settings._replace(batching=settings.batching._replace(batch_bytes=batch_bytes))
 
 
-def process_all(
-    batches: Iterator[Batch],
-    process: Callable[[Batch, qc.SampleQc], T],
-    accumulator: Callable[[], qc.SampleQc],
-    accumulators: list[qc.SampleQc],
-    workers: int,
-    pool: ThreadPoolExecutor | None,
-) -> Iterator[T]:
-    """What ``process`` makes of all batches, in genome order.
+class Later(Generic[T]):
+    """What a piece of work gives; it is done when that is asked for, by who asks."""
 
-    At most ``workers`` batches are held beside the one that is being read. Every worker counts into an accumulator of
-    its own, which is put into ``accumulators``.
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work: Callable[[], T] | None = work
+
+    def result(self) -> T:
+        """What the work gives, once."""
+        assert self._work is not None
+        work, self._work = self._work, None
+        return work()
+
+
+Promise = Future[T] | Later[T]
+
+
+class Workers:
+    """The threads that batches are worked on, and what they count. A context.
+
+    Every thread counts into an accumulator of its own: ``accumulators``. Without threads the caller works, when it asks
+    for a result.
     """
-    if pool is None:
-        accumulators.append(accumulator())
-        # Other than a loop's variable, ``map`` lets go of a batch before it asks for the next.
-        yield from map(process, batches, repeat(accumulators[0]))
-        return
-    idle: deque[qc.SampleQc] = deque()
 
-    def work(batch: Batch) -> T:
-        try:
-            quality = idle.pop()
-        except IndexError:
-            quality = accumulator()
-            accumulators.append(quality)
-        piece = process(batch, quality)
-        idle.append(quality)
-        return piece
+    def __init__(self, accumulator: Callable[[], qc.SampleQc], threads: int) -> None:
+        self.accumulators: list[qc.SampleQc] = []
+        self._accumulator = accumulator
+        self._idle: deque[qc.SampleQc] = deque()
+        self._most = threads
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="gpucall-batch") if threads else None
 
-    pending: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="gpucall-batch") as stage:
-        try:
-            for batch in batches:
-                pending.append(stage.submit(work, batch))
-                while len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+
+    def start(self, work: Callable[[Batch, qc.SampleQc], T], batch: Batch) -> Promise[T]:
+        """Have a batch worked on."""
+        if self._threads is None:
+            return Later(lambda: self._count(work, batch))
+        return self._threads.submit(self._count, work, batch)
+
+    def results(self, batches: Iterator[Batch], work: Callable[[Batch, qc.SampleQc], T]) -> Iterator[T]:
+        """What ``work`` makes of all batches, in genome order.
+
+        At most as many batches as there are threads are held beside the one that is being read.
+        """
+        pending: deque[Promise[T]] = deque()
+        for batch in batches:
+            pending.append(self.start(work, batch))
+            del batch  # before the next is asked for
+            while len(pending) > self._most:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        while pending:
+            yield pending.popleft().result()
+
+    def _count(self, work: Callable[[Batch, qc.SampleQc], T], batch: Batch) -> T:
+        try:
+            quality = self._idle.pop()
+        except IndexError:
+            quality = self._accumulator()
+            self.accumulators.append(quality)
+        found = work(batch, quality)
+        self._idle.append(quality)
+        return found
 
 
 def check_not_empty(run: Stream, batcher: Batcher) -> None:

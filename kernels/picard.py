@@ -17,7 +17,9 @@ from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .mismatch import compare_read, mark_no_calls
 from .qc import is_quality
 from .records import (
-    AHEAD, READ_LINES, fetch_ahead,
+    AHEAD,
+    READ_LINES,
+    fetch_ahead,
     CIGAR_D,
     CIGAR_H,
     CIGAR_I,

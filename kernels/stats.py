@@ -30,7 +30,9 @@ from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
 from .qc import flag_key
 from .records import (
-    AHEAD, READ_LINES, fetch_ahead,
+    AHEAD,
+    READ_LINES,
+    fetch_ahead,
     AUX_SIZE,
     CIGAR_D,
     CIGAR_H,

@@ -155,7 +155,7 @@ def examine_site(run: Run, contig: str, position: int) -> Examined | None:
     for batch in Batcher(run.source, run.backend, run.settings.batching, run.settings.filters, run.regions):
         for tile in batch.tiles:
             if tile.tid == tid and tile.start <= position < tile.stop:
-                return run.examine(batch, tile, *run.stretch(contig, tile))
+                return run.examine(batch, tile)
     return None
 
 

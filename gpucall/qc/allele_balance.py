@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+HETEROZYGOUS = ((0, 1), (1, 0))
 BINS = 50  # of equal width, from 0 to 1
 
 
@@ -18,7 +19,7 @@ class AlleleBalance:
 
     def add(self, ref: str, alts: Sequence[str], genotype: Sequence[int], counts: Sequence[int]) -> None:
         """Count one call that PASSes. ``counts``: fragments of each allele (AD)."""
-        if len(ref) != 1 or len(alts) != 1 or len(alts[0]) != 1 or sorted(genotype) != [0, 1]:
+        if len(ref) != 1 or len(alts) != 1 or len(alts[0]) != 1 or tuple(genotype) not in HETEROZYGOUS:
             return
         total = sum(counts)
         if total:

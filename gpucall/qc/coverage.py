@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ WELL_COVERED = 15  # PCT_15X
 AUTOSOME = re.compile(r"(chr)?([1-9]|1[0-9]|2[0-2])")
 
 
+@cache
 def is_autosome(name: str) -> bool:
     """True for chr1 to chr22 and 1 to 22."""
     return AUTOSOME.fullmatch(name) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -33,7 +34,7 @@ from .stats import ReadStats
 from .stats_text import StatsParts, write_stats
 from .territory import Territory, TileReference, pack_reference
 from .variants import VariantCounts
-from .vcfstats import VcfStats
+from .vcfstats import VcfStats, is_snv
 from .wgs import write_wgs
 
 GAP_CHUNK = 1 << 24  # bp of reference read at once
@@ -106,13 +107,25 @@ class CallCounts:
         self.balance = AlleleBalance()
         self.homozygotes = HomozygousReference()
 
-    def add(self, contig: str, call: Variant) -> None:
-        """Count one call."""
-        self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
-        if not call.filters and is_autosome(contig):
-            self.variants.add(call.ref, call.alts, call.genotype)
-            self.balance.add(call.ref, call.alts, call.genotype, call.counts)
-            self.homozygotes.add(call.ref, call.alts, call.genotype, call.counts)
+    def add(self, calls: Iterable[tuple[str, Variant]]) -> None:
+        """Count calls, each with its contig's name."""
+        snvs: list[Variant] = []
+        passed: list[Variant] = []
+        for contig, call in calls:
+            if is_snv(call.ref, call.alts, call.info):
+                snvs.append(call)
+            else:
+                self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
+            if not call.filters and is_autosome(contig):
+                passed.append(call)
+        changes, qualities = [call.ref + call.alts[0] for call in snvs], [round(call.qual, 2) for call in snvs]
+        self.vcf_stats.add_snvs(changes, qualities, [call.info for call in snvs])
+        for alike, times in Counter((call.ref, tuple(call.alts), tuple(call.genotype)) for call in passed).items():
+            self.variants.add(*alike, times)
+        for call in passed:
+            if len(call.ref) == 1:
+                self.balance.add(call.ref, call.alts, call.genotype, call.counts)
+                self.homozygotes.add(call.ref, call.alts, call.genotype, call.counts)
 
     def merge(self, other: CallCounts) -> None:
         """Add what another worker counted."""
@@ -262,8 +275,7 @@ class SampleQc:
         """
         self.has_variants = True
         counts = self.calls if case is None else self.waiting.setdefault(case, CallCounts())
-        for contig, call in calls:
-            counts.add(contig, call)
+        counts.add(calls)
 
     def add_plain(
         self, alleles: Mapping[tuple[str, str], int], depths: Mapping[int, int], case: Hashable = None

@@ -110,8 +110,8 @@ class VariantCounts:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
-    def add(self, ref: str, alts: Sequence[str], genotype: Sequence[int]) -> None:
-        """Count one record that PASSes, on an autosome.
+    def add(self, ref: str, alts: Sequence[str], genotype: Sequence[int], times: int = 1) -> None:
+        """Count one record that PASSes, on an autosome, or several that are alike.
 
         ``genotype`` holds allele numbers, -1: missing. Records without an alternate allele in it are not variants of
         the sample.
@@ -119,7 +119,7 @@ class VariantCounts:
         record = (ref, tuple(alts), tuple(genotype))
         plain = len(ref) == 1 and len(alts) == 1 and len(alts[0]) == 1  # of these there are few kinds
         for name in kinds_of_snv(*record) if plain else kinds_of_record(*record):
-            self.counts[name] += 1
+            self.counts[name] += times
 
     def merge(self, other: VariantCounts) -> None:
         """Add what another worker counted."""

@@ -73,15 +73,9 @@ class VcfStats:
 
     def add(self, ref: str, alts: Sequence[str], quality: float, info: Mapping[str, object]) -> None:
         """Count one record. ``quality`` is QUAL as it was written, ``info`` has DP, and AC with AN where written."""
-        if len(ref) == 1 and len(alts) == 1 and (change := SNVS.get(ref + alts[0])) and "AC" not in info:
-            self._add_snv(f"{ref}>{alts[0]}", change, quality)
-        else:
-            self._add(ref, alts, quality, info)
         depth = info.get("DP")
         if isinstance(depth, int):
             self.depths[min(depth, DEEPEST + 1)] += 1
-
-    def _add(self, ref: str, alts: Sequence[str], quality: float, info: Mapping[str, object]) -> None:
         kinds = [allele_change(ref, alt) for alt in alts]
         present = {kind for kind, _ in kinds}
         self.summary["records"] += 1
@@ -97,14 +91,22 @@ class VcfStats:
             self.summary["multiallelic sites"] += 1
             self.summary["multiallelic SNP sites"] += present - {REF} == {SNP}
 
-    def _add_snv(self, substitution: str, change: str, quality: float) -> None:
-        """What ``_add`` does with one base and another, which most records are, without AC."""
-        for name in ("records", "SNPs", f"{change} first"):
-            self.summary[name] += 1
-        self.substitutions[substitution] += 1
-        self.frequencies["snp"][0] += 1
-        self.frequencies[change][0] += 1
-        self.qualities[change][quality_bin(quality)] += 1
+    def add_snvs(
+        self, changes: Sequence[str], qualities: Sequence[float], infos: Sequence[Mapping[str, object]]
+    ) -> None:
+        """What ``add`` does with records for each of which ``is_snv`` holds, at once; ``changes``: REF and ALT."""
+        for change, times in Counter(changes).items():
+            kind = SNVS[change]
+            for name in ("records", "SNPs", f"{kind} first"):
+                self.summary[name] += times
+            self.substitutions[f"{change[0]}>{change[1]}"] += times
+            self.frequencies["snp"][0] += times
+            self.frequencies[kind][0] += times
+        kinds = [SNVS[change] for change in changes]
+        for (kind, each), times in Counter(zip(kinds, quality_bins(qualities), strict=True)).items():
+            self.qualities[kind][each] += times
+        depths = [info.get("DP") for info in infos]
+        self.depths.update(min(depth, DEEPEST + 1) for depth in depths if isinstance(depth, int))
 
     def add_alike(self, ref: str, alts: Sequence[str], quality: float, times: int) -> None:
         """Count some records that are alike, without their depths."""
@@ -218,6 +220,18 @@ def quality_bin(quality: float) -> int:
     value = 1 + int(np.float32(quality) * np.float32(10))
     step = 1 if value <= EXACT_QUALITIES else 10 ** (len(str(value)) - 5)
     return value // step * step - 1
+
+
+def quality_bins(qualities: Sequence[float]) -> list[int]:
+    """``quality_bin`` of each."""
+    values = (1 + (np.array(qualities, dtype=np.float32) * np.float32(10)).astype(np.int64)).tolist()
+    pairs = zip(values, qualities, strict=True)
+    return [value - 1 if value <= EXACT_QUALITIES else quality_bin(quality) for value, quality in pairs]
+
+
+def is_snv(ref: str, alts: Sequence[str], info: Mapping[str, object]) -> bool:
+    """True for one base and another, which most records are, without allele counts."""
+    return len(alts) == 1 and ref + alts[0] in SNVS and "AC" not in info
 
 
 def frequency_bins(alts: Sequence[str], info: Mapping[str, object]) -> list[int]:

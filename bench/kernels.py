@@ -156,15 +156,15 @@ def check_match(case: Case, backend: Backend) -> None:
     items = min(case.items, INTERPRETED) if on_cpu else case.items
     expected = interpret(case, items) if on_cpu else outputs(case, CpuBackend(), items)
     found = outputs(case, backend, items)
-    skipped = SCRATCH.get(case.kernel)
+    skipped = SCRATCH.get(case.kernel, ())
     for number, (one, two) in enumerate(zip(found, expected, strict=True)):
         same = all(np.array_equal(a, b) for a, b in zip(arrays(one), arrays(two), strict=True))
-        if not same and number != skipped:
+        if not same and number not in skipped:
             raise MismatchError(f"{case.kernel}: argument {number + 1} differs on {backend.describe()} after a run")
 
 
 # Arguments that are workspace, of which each device makes its own use.
-SCRATCH = {"pairhmm.scores": 5, "stats.reads": 3, "wgs.aligned": 7}
+SCRATCH = {"pairhmm.scores": (5,), "stats.reads": (3,), "wgs.aligned": (7, 8)}
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

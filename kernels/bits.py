@@ -45,21 +45,10 @@ def bits_in(word: Any) -> Any:
 def load_bytes(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
     """The 64 bytes of ``data`` from ``start`` on, ``other`` in place of those outside of lanes [low, high).
 
-    All of ``data[start : start + 64]`` must exist (CPU only).
+    0 <= low < 64 and 0 <= high. All of ``data[start : start + 64]`` must exist (CPU only).
     """
     lanes = np.arange(WORD)
     return np.where((lanes >= low) & (lanes < high), data[start : start + WORD], np.uint8(other))
-
-
-def count_equal(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
-    """uint64: bit k is set where byte k of 64 is ``value`` in its bits ``inside``.
-
-    ``counters[at + k]``, uint8, moves by ``change``, modulo 256, for each of these bits. All of
-    ``counters[at : at + 64]`` must exist (CPU only).
-    """
-    equal = (some & inside) == value
-    counters[at : at + WORD] += equal * np.uint8(change & 255)
-    return word_of(equal, 0)
 
 
 def plain_bytes(data: Any, start: Any) -> Any:
@@ -93,7 +82,7 @@ def at_least(some: Any, value: Any) -> Any:
 
 
 def add_word(word: Any, numbers: Any, at: Any) -> None:
-    """Add bit k of a word to ``numbers[at + k]``, int32, all 64 of which must exist (CPU only)."""
+    """Add bit k of a word to ``numbers[at + k]``, whole numbers, all 64 of which must exist (CPU only)."""
     for k in range(WORD):
         numbers[at + k] += (int(word) >> k) & 1
 
@@ -140,6 +129,69 @@ def add_capped(some: Any, most: Any, numbers: Any, at: Any) -> None:
     """Add byte k of 64, at most ``most``, to ``numbers[at + k]``, int32, all 64 of which must exist (CPU only)."""
     for k in range(WORD):
         numbers[at + k] += min(int(some[k]), int(most))
+
+
+def all_bytes(value: Any) -> Any:
+    """64 bytes that are all ``value`` (CPU only)."""
+    return np.full(WORD, value, dtype=np.uint8)
+
+
+def look_up(some: Any, table: Any, at: Any) -> Any:
+    """Byte k of 64, where it is less than 64, as an index into ``table[at : at + 64]``, uint8; else 0 (CPU only)."""
+    return np.where(some < WORD, table[at : at + WORD][some & (WORD - 1)], np.uint8(0))
+
+
+def mark_equal(marks: Any, some: Any, value: Any, mark: Any) -> Any:
+    """64 bytes ``marks``, those where byte k of ``some`` is ``value`` with the bits ``mark`` set, too (CPU only)."""
+    return marks | np.where(some == value, np.uint8(mark), np.uint8(0))
+
+
+def single_bits(some: Any, inside: Any) -> Any:
+    """uint64: bit k is set where byte k of 64 has exactly one of its bits ``inside`` set (CPU only)."""
+    return word_of(np.bitwise_count(some & np.uint8(inside)) == 1, 0)
+
+
+def bit_counts(some: Any) -> Any:
+    """uint64 whose byte k says in how many of 64 bytes bit k is set (CPU only)."""
+    return np.uint64(sum(int(np.count_nonzero(some & (1 << k))) << 8 * k for k in range(8)))
+
+
+def add_bytes_of(word: Any, change: Any, numbers: Any, at: Any) -> None:
+    """Add ``change`` times byte k of a word to ``numbers[at + k]``, int64, all eight of which must exist (CPU only)."""
+    for k in range(8):
+        numbers[at + k] += change * ((int(word) >> 8 * k) & 255)
+
+
+PLANES = 4  # of 64 bytes: bit k of byte n in plane j is bit j of how often it was set
+ROWS = 1 << PLANES  # of 64 bytes that are added to planes at once
+MOST_IN_PLANES = ROWS - 1  # that they hold
+
+
+def add_rows(rows: Any, at: Any, planes: Any, start: Any) -> Any:
+    """Count how often each bit of 64 bytes is set in ``ROWS`` rows of them, ``rows[at :]``, uint8 (CPU only).
+
+    The counts are in the planes ``planes[start :]``, uint8; returned are 64 bytes: the bits whose count wrapped. By
+    carry-save adders (Mula, Kurz & Lemire 2018, "Faster population counts using AVX2 instructions", section 4.1).
+    """
+    wrapped = np.zeros(WORD, dtype=np.uint8)
+    for row in range(at, at + ROWS * WORD, WORD):
+        carry = rows[row : row + WORD].copy()
+        for place in range(start, start + PLANES * WORD, WORD):
+            plane = planes[place : place + WORD].copy()
+            planes[place : place + WORD] ^= carry
+            carry &= plane
+        wrapped |= carry
+    return wrapped
+
+
+def add_where(some: Any, bit: Any, change: Any, counters: Any, at: Any) -> None:
+    """Add ``change`` to ``counters[at + k]``, uint8, modulo 256, where bit ``bit`` of byte k is set (CPU only)."""
+    counters[at : at + WORD] += (some >> np.uint8(bit) & np.uint8(1)) * np.uint8(change)
+
+
+def store_bytes(some: Any, data: Any, at: Any) -> None:
+    """Write 64 bytes to ``data[at :]``, uint8 (CPU only)."""
+    data[at : at + WORD] = some
 
 
 def below_bytes(some: Any, value: Any) -> Any:

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from . import bits, scalar
+from . import bits, levels, scalar
 from .jit import on_cpu
-from .vectors_cpu import call, everywhere, pointer, vector_type
+from .vectors_cpu import call, everywhere, has_feature, pointer, vector_type
 
 BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
 BYTES = ir.VectorType(BYTE, bits.WORD)
 BYTES_TYPE = vector_type("Bytes", BYTES)
 NUMBERS = ir.VectorType(ir.IntType(32), bits.WORD)
-LANES = ir.Constant(BYTES, list(range(bits.WORD)))
+ANSWERS = ir.VectorType(BIT, bits.WORD)
 
 
 def _everywhere(builder: Any, value: Any) -> Any:
@@ -63,25 +64,14 @@ def _bits_in(_typing: Any, word: Any) -> Any:
 @intrinsic
 def _load_bytes(_typing: Any, data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        low, high, other = (_everywhere(builder, argument) for argument in arguments[2:])
+        low, high, other = arguments[2:]
         some = builder.load(pointer(context, builder, signature.args[0], arguments[:2], BYTES), align=1, typ=BYTES)
-        inside = builder.and_(builder.icmp_unsigned(">=", LANES, low), builder.icmp_unsigned("<", LANES, high))
-        return builder.select(inside, some, other)
+        first = builder.sub(builder.shl(LONG(1), high), LONG(1))
+        first = builder.select(builder.icmp_signed("<", high, LONG(bits.WORD)), first, LONG(-1))
+        inside = builder.and_(first, builder.shl(LONG(-1), low))
+        return builder.select(builder.bitcast(inside, ANSWERS), some, _everywhere(builder, other))
 
     return BYTES_TYPE(data, types.int64, types.int64, types.int64, types.int64), emit
-
-
-@intrinsic
-def _count_equal(_typing: Any, some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        inside, value, change = (_everywhere(builder, arguments[k]) for k in (1, 2, 5))
-        equal = builder.icmp_unsigned("==", builder.and_(arguments[0], inside), value)
-        place = pointer(context, builder, signature.args[3], arguments[3:5], BYTES)
-        old = builder.load(place, align=1, typ=BYTES)
-        builder.store(builder.select(equal, builder.add(old, change), old), place, align=1)
-        return builder.bitcast(equal, LONG)
-
-    return types.uint64(BYTES_TYPE, types.int64, types.int64, counters, types.int64, types.int64), emit
 
 
 @intrinsic
@@ -150,11 +140,13 @@ def _at_least(_typing: Any, some: Any, value: Any) -> Any:
 
 @intrinsic
 def _add_word(_typing: Any, word: Any, numbers: Any, at: Any) -> Any:
+    lanes = ir.VectorType(ir.IntType(numbers.dtype.bitwidth), bits.WORD)
+
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = pointer(context, builder, signature.args[1], arguments[1:], NUMBERS)
-        old = builder.load(place, align=4, typ=NUMBERS)
-        some = builder.zext(builder.bitcast(arguments[0], ir.VectorType(BIT, bits.WORD)), NUMBERS)
-        builder.store(builder.add(old, some), place, align=4)
+        place = pointer(context, builder, signature.args[1], arguments[1:], lanes)
+        old = builder.load(place, align=numbers.dtype.bitwidth // 8, typ=lanes)
+        some = builder.zext(builder.bitcast(arguments[0], ANSWERS), lanes)
+        builder.store(builder.add(old, some), place, align=numbers.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.void(types.uint64, numbers, types.int64), emit
@@ -221,7 +213,7 @@ def _spread(_typing: Any, some: Any, upper: Any) -> Any:
 def _equal_codes(_typing: Any, bases: Any, codes: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         bases, codes = arguments
-        equal = ir.Constant(ir.VectorType(BIT, bits.WORD), [False] * bits.WORD)
+        equal = ir.Constant(ANSWERS, [False] * bits.WORD)
         for code in range(4):
             base = builder.icmp_unsigned("==", bases, ir.Constant(BYTES, [1 << code] * bits.WORD))
             named = builder.icmp_unsigned("==", codes, ir.Constant(BYTES, [code] * bits.WORD))
@@ -235,7 +227,7 @@ def _equal_codes(_typing: Any, bases: Any, codes: Any) -> Any:
 def _take_capped(_typing: Any, word: Any, some: Any, most: Any, numbers: Any, at: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = pointer(context, builder, signature.args[3], arguments[3:], NUMBERS)
-        chosen = builder.bitcast(arguments[0], ir.VectorType(BIT, bits.WORD))
+        chosen = builder.bitcast(arguments[0], ANSWERS)
         capped = _capped(builder, arguments[1], arguments[2])
         taken = builder.zext(builder.select(chosen, capped, ir.Constant(BYTES, [0] * bits.WORD)), NUMBERS)
         builder.store(builder.sub(builder.load(place, align=4, typ=NUMBERS), taken), place, align=4)
@@ -266,6 +258,140 @@ def _prefetch(_typing: Any, data: Any, at: Any) -> Any:
     return types.void(data, types.int64), emit
 
 
+@intrinsic
+def _all_bytes(_typing: Any, value: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _everywhere(builder, arguments[0])
+
+    return BYTES_TYPE(types.int64), emit
+
+
+@intrinsic
+def _look_up(_typing: Any, some: Any, table: Any, at: Any) -> Any:
+    """Of 64 bytes by 64 others (AVX-512 VBMI)."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        some, *place = arguments
+        table = builder.load(pointer(context, builder, signature.args[1], place, BYTES), align=1, typ=BYTES)
+        found = call(builder, "llvm.x86.avx512.permvar.qi.512", BYTES, [table, some])
+        inside = builder.icmp_unsigned("<", some, ir.Constant(BYTES, [bits.WORD] * bits.WORD))
+        return builder.select(inside, found, ir.Constant(BYTES, [0] * bits.WORD))
+
+    return BYTES_TYPE(BYTES_TYPE, table, types.int64), emit
+
+
+@intrinsic
+def _mark_equal(_typing: Any, marks: Any, some: Any, value: Any, mark: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        marks, some, *numbers = arguments
+        value, mark = (_everywhere(builder, number) for number in numbers)
+        return builder.select(builder.icmp_unsigned("==", some, value), builder.or_(marks, mark), marks)
+
+    return BYTES_TYPE(BYTES_TYPE, BYTES_TYPE, types.int64, types.int64), emit
+
+
+@intrinsic
+def _single_bits(_typing: Any, some: Any, inside: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        none, ones = (ir.Constant(BYTES, [value] * bits.WORD) for value in (0, 1))
+        some = builder.and_(arguments[0], _everywhere(builder, arguments[1]))
+        more = builder.and_(some, builder.sub(some, ones))
+        single = builder.and_(builder.icmp_unsigned("!=", some, none), builder.icmp_unsigned("==", more, none))
+        return builder.bitcast(single, LONG)
+
+    return types.uint64(BYTES_TYPE, types.int64), emit
+
+
+EIGHT = ir.VectorType(LONG, 8)
+
+
+def _bits_turned(builder: Any, some: Any) -> Any:
+    """Of each eight bytes: byte k has the bits k of all, in some order."""
+    if has_feature("gfni") and has_feature("avx512f"):
+        each = ir.Constant(BYTES, [1 << lane % 8 for lane in range(bits.WORD)])
+        return call(builder, "llvm.x86.vgf2p8affineqb.512", BYTES, [each, some, BYTE(0)])
+    some = builder.bitcast(some, EIGHT)  # Warren, Hacker's Delight, section 7-3
+    for shift, mask in ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0)):
+        by, inside = (ir.Constant(EIGHT, [value] * 8) for value in (shift, mask))
+        moved = builder.and_(builder.xor(some, builder.lshr(some, by)), inside)
+        some = builder.xor(some, builder.xor(moved, builder.shl(moved, by)))
+    return builder.bitcast(some, BYTES)
+
+
+@intrinsic
+def _bit_counts(_typing: Any, some: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        counts = call(builder, "llvm.ctpop.v64i8", BYTES, [_bits_turned(builder, arguments[0])])
+        return call(builder, "llvm.vector.reduce.add.v8i64", LONG, [builder.bitcast(counts, EIGHT)])
+
+    return types.uint64(BYTES_TYPE), emit
+
+
+@intrinsic
+def _add_bytes_of(_typing: Any, word: Any, change: Any, numbers: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, change, *place = arguments
+        where = pointer(context, builder, signature.args[2], place, EIGHT)
+        added = builder.zext(builder.bitcast(word, ir.VectorType(BYTE, 8)), EIGHT)
+        added = builder.mul(added, everywhere(builder, change, EIGHT))
+        builder.store(builder.add(builder.load(where, align=8, typ=EIGHT), added), where, align=8)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.int64, numbers, types.int64), emit
+
+
+@intrinsic
+def _add_rows(_typing: Any, rows: Any, at: Any, planes: Any, start: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def where(kind: Any, data: Any, start: Any, number: int) -> Any:
+            return pointer(context, builder, kind, (data, builder.add(start, LONG(number * bits.WORD))), BYTES)
+
+        def read(place: Any) -> Any:
+            return builder.load(place, align=1, typ=BYTES)
+
+        def add(one: Any, two: Any, three: Any) -> Any:
+            """Sum and carry of each three bits."""
+            either = builder.xor(one, two)
+            carry = builder.or_(builder.and_(one, two), builder.and_(either, three))
+            return builder.xor(either, three), carry
+
+        kind, planes_kind = signature.args[0], signature.args[2]
+        carries = [read(where(kind, *arguments[:2], k)) for k in range(bits.ROWS)]
+        for j in range(bits.PLANES):
+            place = where(planes_kind, *arguments[2:], j)
+            total, ones, carries = read(place), carries, []
+            for k in range(0, len(ones), 2):
+                total, carry = add(total, ones[k], ones[k + 1])
+                carries.append(carry)
+            builder.store(total, place, align=1)
+        return carries[0]
+
+    return BYTES_TYPE(rows, types.int64, planes, types.int64), emit
+
+
+@intrinsic
+def _add_where(_typing: Any, some: Any, bit: Any, change: Any, counters: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        some, bit, change, *place = arguments
+        marked = builder.and_(some, _everywhere(builder, builder.shl(LONG(1), bit)))
+        chosen = builder.icmp_unsigned("!=", marked, ir.Constant(BYTES, [0] * bits.WORD))
+        where = pointer(context, builder, signature.args[3], place, BYTES)
+        old = builder.load(where, align=1, typ=BYTES)
+        builder.store(builder.select(chosen, builder.add(old, _everywhere(builder, change)), old), where, align=1)
+        return context.get_dummy_value()
+
+    return types.void(BYTES_TYPE, types.int64, types.int64, counters, types.int64), emit
+
+
+@intrinsic
+def _store_bytes(_typing: Any, some: Any, data: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[0], pointer(context, builder, signature.args[1], arguments[1:], BYTES), align=1)
+        return context.get_dummy_value()
+
+    return types.void(BYTES_TYPE, data, types.int64), emit
+
+
 # -- the functions of ``bits`` -------------------------------------------------------------------------------------
 
 
@@ -282,11 +408,6 @@ def _bits_in_on_cpu(word: Any) -> Any:
 @on_cpu(bits.load_bytes)
 def _load_bytes_on_cpu(data: Any, start: Any, low: Any, high: Any, other: Any) -> Any:
     return _load_bytes(data, start, low, high, other)
-
-
-@on_cpu(bits.count_equal)
-def _count_equal_on_cpu(some: Any, inside: Any, value: Any, counters: Any, at: Any, change: Any) -> Any:
-    return _count_equal(some, inside, value, counters, at, change)
 
 
 @on_cpu(bits.plain_bytes)
@@ -362,6 +483,60 @@ def _take_capped_on_cpu(word: Any, some: Any, most: Any, numbers: Any, at: Any) 
 @on_cpu(bits.add_capped)
 def _add_capped_on_cpu(some: Any, most: Any, numbers: Any, at: Any) -> None:
     _add_capped(some, most, numbers, at)
+
+
+@on_cpu(bits.all_bytes)
+def _all_bytes_on_cpu(value: Any) -> Any:
+    return _all_bytes(value)
+
+
+@on_cpu(bits.mark_equal)
+def _mark_equal_on_cpu(marks: Any, some: Any, value: Any, mark: Any) -> Any:
+    return _mark_equal(marks, some, value, mark)
+
+
+@on_cpu(bits.single_bits)
+def _single_bits_on_cpu(some: Any, inside: Any) -> Any:
+    return _single_bits(some, inside)
+
+
+@on_cpu(bits.bit_counts)
+def _bit_counts_on_cpu(some: Any) -> Any:
+    return _bit_counts(some)
+
+
+@on_cpu(bits.add_bytes_of)
+def _add_bytes_of_on_cpu(word: Any, change: Any, numbers: Any, at: Any) -> None:
+    _add_bytes_of(word, change, numbers, at)
+
+
+@on_cpu(bits.add_rows)
+def _add_rows_on_cpu(rows: Any, at: Any, planes: Any, start: Any) -> Any:
+    return _add_rows(rows, at, planes, start)
+
+
+@on_cpu(bits.add_where)
+def _add_where_on_cpu(some: Any, bit: Any, change: Any, counters: Any, at: Any) -> None:
+    _add_where(some, bit, change, counters, at)
+
+
+@on_cpu(bits.store_bytes)
+def _store_bytes_on_cpu(some: Any, data: Any, at: Any) -> None:
+    _store_bytes(some, data, at)
+
+
+def _marks_one_by_one(some: Any, part: Any, known: Any) -> Any:
+    marks, first = bits.all_bytes(0), np.int64(part * levels.PART)
+    for level in range(first, min(first + levels.PART, levels.levels_of(known))):
+        marks = bits.mark_equal(marks, some, levels.level_at(level, known), 1 << (level - first))
+    return marks
+
+
+def _marks_at_once(some: Any, part: Any, known: Any) -> Any:
+    return _look_up(some, known, levels.AT_MARKS + bits.WORD * part)
+
+
+on_cpu(levels.marks_of)(_marks_at_once if has_feature("avx512vbmi") else _marks_one_by_one)
 
 
 @on_cpu(bits.prefetch)

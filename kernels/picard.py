@@ -18,8 +18,6 @@ from .mismatch import compare_read, mark_no_calls
 from .qc import is_quality
 from .records import (
     AHEAD,
-    READ_LINES,
-    fetch_ahead,
     CIGAR_D,
     CIGAR_H,
     CIGAR_I,
@@ -31,6 +29,7 @@ from .records import (
     PROPER_PAIR,
     QC_FAIL,
     READ1,
+    READ_LINES,
     REVERSE,
     SECONDARY,
     SUPPLEMENTARY,
@@ -38,6 +37,7 @@ from .records import (
     Records,
     consumes_query,
     consumes_reference,
+    fetch_ahead,
     u32,
 )
 from .scalar import is_match, nt16_at

@@ -14,25 +14,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bits import (
+    PLANES,
+    ROWS,
     WORD,
     add_capped,
+    add_rows,
+    add_where,
     bits_in,
-    count_equal,
     lanes,
     load_bytes,
+    masked_equal,
     plain_bytes,
+    single_bits,
     spread,
+    store_bytes,
     turned,
     whole_words,
 )
 from .crc import crc32
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
-from .levels import COMMON, LEVELS, LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
+from .levels import COMMON, LEVELS, LEVELS_SIZE, PART, is_full, learn_levels, level_at, levels_of, marks_of, parts_of
 from .qc import flag_key
 from .records import (
     AHEAD,
-    READ_LINES,
-    fetch_ahead,
     AUX_SIZE,
     CIGAR_D,
     CIGAR_H,
@@ -44,12 +48,14 @@ from .records import (
     QC_FAIL,
     READ1,
     READ2,
+    READ_LINES,
     REVERSE,
     SECONDARY,
     SUPPLEMENTARY,
     UNMAPPED,
     consumes_query,
     consumes_reference,
+    fetch_ahead,
     u32,
 )
 from .scalar import nt16_at
@@ -345,21 +351,27 @@ def reads_workspace_cuda(cycles: int) -> tuple[tuple[int], Any]:
 
 # -- the CPU's way: 64 cycles at once ----------------------------------------------------------------------------------
 
-# A read's bytes are compared with each quality or base that there is, 64 of them at once, and counters of 8 bits move
-# where they are equal: of a class of reads, a counter a cycle, which are emptied into the tables before they wrap.
-# Bytes of reverse reads are taken from their end on, so that the first of 64 cycles is the last of 64 lanes.
+# Of a byte of two bases each bit stands for a base, and of a quality that is a level one bit of a byte is made to. How
+# often each bit of these bytes is set, cycle by cycle (or two by two), is counted by class of reads: ``ROWS`` reads are
+# written one below the other, then added at once (``bits.add_rows``); what wraps goes to counters of 8 bits, and from
+# these to the tables. Bytes of reverse reads are taken from their end on, so that the first of 64 cycles is the last of
+# 64 lanes.
 
-MOST_ROWS = 255  # that an 8-bit counter holds
+MOST_BLOCKS = 15  # of rows, whose counts and the rest in the planes an 8-bit counter holds
 QUALITY_GROUPS = ORDERS * 2  # x 1: reverse
 TURNS = 3
 FORWARD, REVERSE_EVEN, REVERSE_ODD = range(TURNS)  # how two bases of a byte are cycles
 CODE_GROUPS = ORDERS * TURNS
+GROUPS = QUALITY_GROUPS + CODE_GROUPS
 HALF_BASES = 4  # A, C, G, T
-HALVES = 2 * HALF_BASES  # in the upper half of a byte, and in the lower one
-# Where in the workspace, behind the levels: rows by quality group, rows by code group; then the counters.
-AT_QUALITY_ROWS = LEVELS_SIZE
-AT_CODE_ROWS = AT_QUALITY_ROWS + QUALITY_GROUPS
-AT_COUNTERS = 64
+HALVES = 2 * HALF_BASES  # bits of a byte: T to A are 3 to 0 of its lower half; the upper half is the earlier base
+PARTS = LEVELS // PART  # 2
+# What one part of a group takes of the workspace for each byte of a row: counters, planes, rows.
+PART_BYTES = PART + PLANES + ROWS
+# Where in the workspace, behind the levels: rows of each group that wait, its blocks of them; then its counters.
+AT_ROWS = LEVELS_SIZE
+AT_BLOCKS = AT_ROWS + GROUPS
+AT_GROUPS = LEVELS_SIZE + WORD
 
 
 def reads_workspace_cpu(cycles: int) -> tuple[tuple[int], Any]:
@@ -384,35 +396,87 @@ def lanes_of(start: Any, size: Any, done: Any, reverse: Any) -> Any:
 
 
 @shared
-def tally_levels(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: Any, work: Any, change: Any) -> Any:
-    """Move the counters from ``at`` on for each of the qualities that is a level; whether all are."""
+def write_levels(start: Any, size: Any, reverse: Any, raw: Any, rows: Any, width: Any, work: Any) -> Any:
+    """Write a read's qualities as bits below the rows of its group that wait at ``rows``; whether all are levels."""
     missing = np.uint64(0)
     for done in range(0, size, WORD):
         first, low, high = lanes_of(start, size, done, reverse)
-        some, found = load_bytes(raw, first, low, high, 255), np.uint64(0)
-        for level in range(levels_of(work)):
-            found |= count_equal(some, 255, level_at(level, work), work, at + level * width + done, change)
-        missing |= lanes(low, high) & ~found
+        some = load_bytes(raw, first, low, high, 255)
+        marks = marks_of(some, 0, work)
+        unknown = masked_equal(marks, 255, 0)
+        store_bytes(marks, work, rows + ROWS * done)
+        if levels_of(work) > PART:
+            marks = marks_of(some, 1, work)
+            unknown &= masked_equal(marks, 255, 0)
+            store_bytes(marks, work, rows + PART_BYTES * width + ROWS * done)
+        missing |= lanes(low, high) & unknown
     return missing == np.uint64(0)
 
 
 @shared
-def tally_codes(start: Any, size: Any, reverse: Any, raw: Any, at: Any, width: Any, work: Any, change: Any) -> Any:
-    """Move the counters from ``at`` on for each A, C, G or T of bytes of two bases; how many are any, and C or G."""
+def write_codes(start: Any, size: Any, reverse: Any, raw: Any, rows: Any, work: Any) -> Any:
+    """Write a read's bytes of two bases below the rows of its group that wait at ``rows``.
+
+    Returns how many bases are A, C, G or T, and how many of these C or G.
+    """
     found, gc = np.uint64(0), np.uint64(0)
     for done in range(0, size, WORD):
         first, low, high = lanes_of(start, size, done, reverse)
         some = load_bytes(raw, first, low, high, 0)
-        for upper in range(2):  # the halves of a byte: one base each
-            shift, half = 4 * upper, HALF_BASES * (1 - upper)
-            place = at + half * width + done
-            a = count_equal(some, 15 << shift, 1 << shift, work, place, change)
-            c = count_equal(some, 15 << shift, 2 << shift, work, place + width, change)
-            g = count_equal(some, 15 << shift, 4 << shift, work, place + 2 * width, change)
-            t = count_equal(some, 15 << shift, 8 << shift, work, place + 3 * width, change)
-            found += bits_in(a | c | g | t)
-            gc += bits_in(c | g)
+        store_bytes(some, work, rows + ROWS * done)
+        found += bits_in(single_bits(some, 0xF0)) + bits_in(single_bits(some, 0x0F))
+        gc += bits_in(~masked_equal(some, 0x60, 0)) + bits_in(~masked_equal(some, 0x06, 0))
     return np.int64(found), np.int64(gc)
+
+
+@shared
+def clear(start: Any, size: Any, work: Any) -> None:
+    """Set bytes of the workspace to 0."""
+    for at in range(start, start + size):
+        work[np.uint64(at)] = 0
+
+
+@shared
+def clear_row(rows: Any, size: Any, work: Any) -> None:
+    """Set what was written of a row to 0."""
+    for done in range(0, size, WORD):
+        clear(rows + ROWS * done, WORD, work)
+
+
+@shared
+def add_block(at: Any, width: Any, bits: Any, work: Any) -> None:
+    """Add the rows that wait in one part of a group, which begins at ``at``, to its planes and counters."""
+    planes, rows = at + PART * width, at + (PART + PLANES) * width
+    for done in range(0, width, WORD):
+        wrapped = add_rows(work, rows + ROWS * done, work, planes + PLANES * done)
+        for bit in range(bits):
+            add_where(wrapped, bit, ROWS, work, at + bit * width + done)
+    clear(rows, ROWS * width, work)
+
+
+@shared
+def flush_planes(at: Any, width: Any, bits: Any, work: Any) -> None:
+    """Add the planes of one part of a group to its counters."""
+    planes = at + PART * width
+    for done in range(0, width, WORD):
+        for j in range(PLANES):
+            plane = plain_bytes(work, planes + PLANES * done + WORD * j)
+            for bit in range(bits):
+                add_where(plane, bit, 1 << j, work, at + bit * width + done)
+    clear(planes, PLANES * width, work)
+
+
+@shared
+def bits_of(part: Any, work: Any) -> Any:
+    """How many bits of a part of the levels are in use."""
+    return min(np.int64(PART), levels_of(work) - PART * part)
+
+
+@shared
+def add_level_rows(at: Any, width: Any, work: Any) -> None:
+    """Add the rows of qualities that wait to a group's planes and counters; the group begins at ``at``."""
+    for part in range(parts_of(work)):
+        add_block(at + part * PART_BYTES * width, width, bits_of(part, work), work)
 
 
 @shared
@@ -445,40 +509,45 @@ def empty_lanes(at: Any, low: Any, step: Any, reverse: Any, work: Any, table: An
 
 @shared
 def qualities_at(group: Any, cycles: Any) -> Any:
-    """Where in the workspace a group's counters of qualities begin."""
-    return AT_COUNTERS + group * LEVELS * whole_words(cycles)
+    """Where in the workspace a group of qualities begins: part by part its counters, planes and rows."""
+    return AT_GROUPS + group * PARTS * PART_BYTES * whole_words(cycles)
 
 
 @shared
 def codes_at(group: Any, cycles: Any) -> Any:
-    """Where in the workspace a group's counters of bases begin."""
-    return qualities_at(QUALITY_GROUPS, cycles) + group * HALVES * whole_words((cycles + 1) >> 1)
+    """Where in the workspace a group of bases begins: its counters, planes and rows."""
+    return qualities_at(QUALITY_GROUPS, cycles) + group * PART_BYTES * whole_words((cycles + 1) >> 1)
 
 
 @shared
 def empty_qualities(group: Any, cycles: Any, work: Any, table: Any) -> None:
-    """Add a group's counters of qualities to the table."""
+    """Add all that was counted of a group of qualities to the table."""
     width, at = whole_words(cycles), qualities_at(group, cycles)
+    add_level_rows(at, width, work)
+    for part in range(parts_of(work)):
+        flush_planes(at + part * PART_BYTES * width, width, bits_of(part, work), work)
     for level in range(levels_of(work)):
         row = (group >> 1) * 2 * COMMON + level_at(level, work)
-        empty_row(at + level * width, row * cycles, 1, group & 1, width, work, table)
-    work[AT_QUALITY_ROWS + group] = 0
+        counters = at + (level // PART) * PART_BYTES * width + (level % PART) * width
+        empty_row(counters, row * cycles, 1, group & 1, width, work, table)
+    work[AT_ROWS + group] = work[AT_BLOCKS + group] = 0
 
 
 @shared
 def empty_codes(group: Any, cycles: Any, work: Any, table: Any) -> None:
-    """Add a group's counters of bases to the table."""
+    """Add all that was counted of a group of bases to the table."""
     width, at = whole_words((cycles + 1) >> 1), codes_at(group, cycles)
+    add_block(at, width, HALVES, work)
+    flush_planes(at, width, HALVES, work)
     order, turn = group // TURNS, group % TURNS
     low = (4 * order + (turn != FORWARD)) * CODES
     for half in range(HALVES):
-        lower = (half & 4) != 0
-        first = lower != (turn == REVERSE_EVEN)  # the cycle of this half of a byte, of two
-        if turn == REVERSE_ODD and lower:
-            first = -1
+        first = np.int64((half < HALF_BASES) != (turn == REVERSE_EVEN))  # the cycle of this half of a byte, of two
+        if turn == REVERSE_ODD and half < HALF_BASES:
+            first = np.int64(-1)
         row = (low + (1 << (half & 3))) * cycles
         empty_row(at + half * width, row + first, 2, turn != FORWARD, width, work, table)
-    work[AT_CODE_ROWS + group] = 0
+    work[AT_ROWS + QUALITY_GROUPS + group] = work[AT_BLOCKS + QUALITY_GROUPS + group] = 0
 
 
 @shared
@@ -489,14 +558,20 @@ def tally_row_qualities(i: Any, order: Any, records: Any, tables: Any, work: Any
     group = np.int64(2 * order + reverse)
     if is_full(work) or raw[qual] >= COMMON or not fits(qual, size, reverse, cycles, raw):
         return False
-    at, width = qualities_at(group, cycles), whole_words(cycles)
-    if not tally_levels(qual, size, reverse, raw, at, width, work, 1):
-        tally_levels(qual, size, reverse, raw, at, width, work, -1)
+    at, width, waiting = qualities_at(group, cycles), whole_words(cycles), np.int64(work[AT_ROWS + group])
+    rows = at + (PART + PLANES) * width + WORD * waiting
+    if not write_levels(qual, size, reverse, raw, rows, width, work):
+        for part in range(parts_of(work)):
+            clear_row(rows + part * PART_BYTES * width, size, work)
         learn_levels(qual, size, raw, work)
         return False
-    work[AT_QUALITY_ROWS + group] += 1
-    if work[AT_QUALITY_ROWS + group] == MOST_ROWS:
-        empty_qualities(group, cycles, work, tables.quality)
+    work[AT_ROWS + group] += 1
+    if waiting + 1 == ROWS:
+        add_level_rows(at, width, work)
+        work[AT_ROWS + group] = 0
+        work[AT_BLOCKS + group] += 1
+        if work[AT_BLOCKS + group] == MOST_BLOCKS:
+            empty_qualities(group, cycles, work, tables.quality)
     return True
 
 
@@ -508,15 +583,23 @@ def tally_row_codes(i: Any, order: Any, records: Any, tables: Any, work: Any) ->
     size = (length + 1) >> 1
     if length > cycles or not fits(seq, size, reverse, size, raw):
         return np.int64(-1)
+    if length & 1 and raw[seq + size - 1] & 15:  # what follows the last base may be anything (SAM v1, section 4.2)
+        return np.int64(-1)
     group = np.int64(order * TURNS + (REVERSE_EVEN + (length & 1) if reverse else FORWARD))
     at, width = codes_at(group, cycles), whole_words((cycles + 1) >> 1)
-    found, gc = tally_codes(seq, size, reverse, raw, at, width, work, 1)
+    waiting = np.int64(work[AT_ROWS + QUALITY_GROUPS + group])
+    rows = at + (PART + PLANES) * width + WORD * waiting
+    found, gc = write_codes(seq, size, reverse, raw, rows, work)
     if found < length:
-        tally_codes(seq, size, reverse, raw, at, width, work, -1)
+        clear_row(rows, size, work)
         return np.int64(-1)
-    work[AT_CODE_ROWS + group] += 1
-    if work[AT_CODE_ROWS + group] == MOST_ROWS:
-        empty_codes(group, cycles, work, tables.codes)
+    work[AT_ROWS + QUALITY_GROUPS + group] += 1
+    if waiting + 1 == ROWS:
+        add_block(at, width, HALVES, work)
+        work[AT_ROWS + QUALITY_GROUPS + group] = 0
+        work[AT_BLOCKS + QUALITY_GROUPS + group] += 1
+        if work[AT_BLOCKS + QUALITY_GROUPS + group] == MOST_BLOCKS:
+            empty_codes(group, cycles, work, tables.codes)
     return gc
 
 

@@ -15,10 +15,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, add_word, at_least, equal_bytes, load_bytes, prefetch, whole_words
+from .bits import (
+    WORD,
+    add_bytes_of,
+    add_word,
+    at_least,
+    bit_counts,
+    lanes,
+    load_bytes,
+    masked_equal,
+    prefetch,
+    whole_words,
+)
 from .depth import is_aligned, mark, next_common, overlaps, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
-from .levels import LEVELS_SIZE, is_full, learn_levels, level_at, levels_of
+from .levels import LEVELS, PART, is_full, learn_levels, level_at, levels_of, marks_of
 from .qc import is_quality
 from .records import (
     AHEAD,
@@ -47,6 +58,7 @@ UNKNOWN_BASE = 78  # N in ASCII
 NT16_N = 15
 LANES = 4  # tables of qualities, so that a base need not wait for the one before it
 QUALITIES = 256
+AT_TABLES = LEVELS  # on a CPU, where the tables lie in the workspace, behind the bases by level
 
 # Elements of ``sums``: aligned bases, solid ones, of these the repeats, and what is above the cap.
 ALIGNED, SOLID, REPEATS, CAPPED, SUMS = range(5)
@@ -133,7 +145,7 @@ def _add_solid_cpu(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> An
 
 
 @on_cuda
-def count_qualities(start: Any, length: Any, raw: Any, table: Any, work: Any) -> None:
+def count_qualities(start: Any, length: Any, raw: Any, table: Any, known: Any, work: Any) -> None:
     """Add ``length`` qualities from byte ``start`` on to int64[QUALITIES]."""
     for k in range(start, start + length):
         atomic_add(table, np.int64(raw[k]), 1)
@@ -145,43 +157,49 @@ def look_up_qualities(start: Any, length: Any, raw: Any, work: Any) -> None:
     k, stop = np.uint64(start), np.uint64(start + length)
     while k + np.uint64(LANES) <= stop:
         for lane in range(LANES):
-            work[np.uint64(LEVELS_SIZE + lane * QUALITIES) + np.uint64(raw[k + np.uint64(lane)])] += 1
+            work[np.uint64(AT_TABLES + lane * QUALITIES) + np.uint64(raw[k + np.uint64(lane)])] += 1
         k += np.uint64(LANES)
     while k < stop:
-        work[np.uint64(LEVELS_SIZE) + np.uint64(raw[k])] += 1
+        work[np.uint64(AT_TABLES) + np.uint64(raw[k])] += 1
         k += np.uint64(1)
 
 
 @shared
-def tally_qualities(start: Any, length: Any, raw: Any, change: Any, table: Any, work: Any) -> Any:
-    """Add ``change`` for each quality that is a level, 64 at once; how many are."""
-    found = np.int64(0)
+def tally_qualities(start: Any, length: Any, raw: Any, change: Any, known: Any, work: Any) -> Any:
+    """Add ``change`` for each quality that is a level, 64 at once; whether all are."""
+    missing = np.uint64(0)
     for done in range(0, length, WORD):
-        some = load_bytes(raw, start + done, 0, min(WORD, length - done), 255)
-        for level in range(levels_of(work)):
-            quality = level_at(level, work)
-            equal = equal_bytes(some, quality)
-            table[quality] += change * equal
-            found += equal
-    return found
+        size = min(WORD, length - done)
+        some = load_bytes(raw, start + done, 0, size, 255)
+        marks = marks_of(some, 0, known)
+        unknown = masked_equal(marks, 255, 0)
+        add_bytes_of(bit_counts(marks), change, work, 0)
+        if levels_of(known) > PART:
+            marks = marks_of(some, 1, known)
+            unknown &= masked_equal(marks, 255, 0)
+            add_bytes_of(bit_counts(marks), change, work, PART)
+        missing |= lanes(0, size) & unknown
+    return missing == np.uint64(0)
 
 
 @on_cpu(count_qualities)
-def _count_qualities_cpu(start: Any, length: Any, raw: Any, table: Any, work: Any) -> None:
-    if is_full(work) or start + whole_words(length) > raw.shape[0]:
+def _count_qualities_cpu(start: Any, length: Any, raw: Any, table: Any, known: Any, work: Any) -> None:
+    if is_full(known) or start + whole_words(length) > raw.shape[0]:
         look_up_qualities(start, length, raw, work)
-    elif tally_qualities(start, length, raw, 1, table, work) < length:
-        tally_qualities(start, length, raw, -1, table, work)
+    elif not tally_qualities(start, length, raw, 1, known, work):
+        tally_qualities(start, length, raw, -1, known, work)
         look_up_qualities(start, length, raw, work)
-        learn_levels(start, length, raw, work)
+        learn_levels(start, length, raw, known)
 
 
 @shared
-def add_block(i: Any, query: Any, at: Any, length: Any, records: Any, depths: Any, table: Any, work: Any) -> None:
+def add_block(
+    i: Any, query: Any, at: Any, length: Any, records: Any, depths: Any, table: Any, known: Any, work: Any
+) -> None:
     """Add ``length`` aligned bases from base ``query`` of row ``i`` on to the depths from index ``at`` on."""
     raw, start = records.raw, records.qual[i] + query
     mark(depths.steps, 0, depths.solid.shape[0], at, at + length, 1)
-    count_qualities(start, length, raw, table, work)
+    count_qualities(start, length, raw, table, known, work)
     if add_solid(start, at, length, raw, depths.solid):
         for k in range(length):
             if is_absent(raw[start + k]):
@@ -198,7 +216,9 @@ def remove_unknown(i: Any, query: Any, at: Any, length: Any, records: Any, solid
 
 
 @shared
-def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any, work: Any) -> None:
+def add_read(
+    i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any, known: Any, work: Any
+) -> None:
     """Add the aligned bases of row ``i`` in [start, stop) to the depths, and their qualities to the table."""
     if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
         return
@@ -209,7 +229,7 @@ def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any,
         following = at + (word >> 4) * consumes_reference(word & 15)
         low, high = max(at, start), min(following, stop)
         if low < high and is_aligned(word & 15):
-            add_block(i, query + low - at, low - start, high - low, records, depths, table, work)
+            add_block(i, query + low - at, low - start, high - low, records, depths, table, known, work)
             if unknown:
                 remove_unknown(i, query + low - at, low - start, high - low, records, depths.solid)
         at = following
@@ -218,29 +238,51 @@ def add_read(i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any,
 
 @cpu_loop
 def aligned_cpu(
-    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any, work: Any
+    n: int,
+    records: Records,
+    first: int,
+    tid: int,
+    start: int,
+    stop: int,
+    depths: Depths,
+    table: Any,
+    known: Any,
+    work: Any,
 ) -> None:
+    for at in range(known.shape[0]):
+        known[at] = 0
     for at in range(work.shape[0]):
         work[at] = 0
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        add_read(first + k, records, tid, start, stop, depths, table, work)
+        add_read(first + k, records, tid, start, stop, depths, table, known, work)
+    for level in range(levels_of(known)):
+        table[level_at(level, known)] += work[level]
     for k in range(LANES * QUALITIES):
-        table[k % QUALITIES] += work[LEVELS_SIZE + k]
+        table[k % QUALITIES] += work[AT_TABLES + k]
 
 
 @cuda_loop
 def aligned_cuda(
-    n: int, records: Records, first: int, tid: int, start: int, stop: int, depths: Depths, table: Any, work: Any
+    n: int,
+    records: Records,
+    first: int,
+    tid: int,
+    start: int,
+    stop: int,
+    depths: Depths,
+    table: Any,
+    known: Any,
+    work: Any,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        add_read(first + k, records, tid, start, stop, depths, table, work)
+        add_read(first + k, records, tid, start, stop, depths, table, known, work)
 
 
 def aligned_workspace_cpu() -> tuple[tuple[int], Any]:
     """Shape and type of a workspace of ``aligned``."""
-    return (LEVELS_SIZE + LANES * QUALITIES,), np.int64
+    return (AT_TABLES + LANES * QUALITIES,), np.int64
 
 
 def aligned_workspace_cuda() -> tuple[tuple[int], Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpucall.kernels import bits
+from gpucall.kernels import bits, levels
 from gpucall.kernels.bits import WORD, word_of
 from gpucall.kernels.jit import cpu_loop
 from gpucall.kernels.scalar import lowest_bit
@@ -103,3 +103,71 @@ def test_64_bytes_at_once(one: list[int], two: list[int], ends: tuple[int, int],
         loop(np.array(one, dtype=np.uint8), np.array(two, dtype=np.uint8), low, high, value, inside, out, found)
         assert out.tolist() == expected
         assert (found - 1000).tolist() == [int(number) for number in numbers]
+
+
+@cpu_loop
+def count_bits(rows: Any, value: int, mark: int, inside: int, out: Any, planes: Any, counters: Any) -> None:
+    """Bits of 64 bytes, set, counted one by one and row by row."""
+    some = bits.plain_bytes(rows, 0)
+    marks = bits.mark_equal(bits.all_bytes(value), some, value, mark)
+    bits.store_bytes(marks, counters, 0)
+    out[0] = bits.single_bits(some, inside)
+    out[1] = bits.bit_counts(some)
+    bits.add_bytes_of(out[1], -3, planes[1], 0)
+    for _ in range(3):
+        wrapped = bits.add_rows(rows, 0, planes[0], 0)
+        for bit in range(8):
+            bits.add_where(wrapped, bit, bits.ROWS, counters, WORD * (1 + bit))
+    for j in range(bits.PLANES):
+        for bit in range(8):
+            bits.add_where(bits.plain_bytes(planes[0], WORD * j), bit, 1 << j, counters, WORD * (1 + bit))
+
+
+@settings(deadline=None)  # the first compiles
+@given(
+    seed=st.integers(0, 1 << 30),
+    value=st.integers(0, 255),
+    mark=st.integers(0, 255),
+    inside=st.sampled_from([15, 240, 255]),
+    density=st.integers(1, 3),
+)
+def test_bits_of_64_bytes_are_counted(seed: int, value: int, mark: int, inside: int, density: int) -> None:
+    chance = np.random.default_rng(seed)
+    rows = np.bitwise_and.reduce(chance.integers(0, 256, (density, bits.ROWS, WORD), dtype=np.uint8))
+    rows[0, :9] = [value, 1, 2, 3, 0x10, 0x11, 0x80, 0x20, 0]
+    first = rows[0].tolist()
+    marked = [value | mark if byte == value else value for byte in first]
+    single = sum(1 << lane for lane, byte in enumerate(first) if (byte & inside).bit_count() == 1)
+    totals = [sum(byte >> bit & 1 for byte in first) for bit in range(8)]
+    by_bit = [3 * (rows >> bit & 1).sum(axis=0) for bit in range(8)]
+    for loop in (count_bits, count_bits.py_func):  # type: ignore[attr-defined]
+        out, planes = np.zeros(2, dtype=np.uint64), np.zeros(bits.PLANES * WORD, dtype=np.uint8)
+        counters, numbers = np.zeros(9 * WORD, dtype=np.uint8), np.full(8, 100, dtype=np.int64)
+        loop(rows.ravel(), value, mark, inside, out, (planes, numbers), counters)
+        assert out.tolist() == [single, sum(count << 8 * bit for bit, count in enumerate(totals))]
+        assert numbers.tolist() == [100 - 3 * count for count in totals]
+        assert counters.reshape(9, WORD).tolist() == [marked, *(counts.tolist() for counts in by_bit)]
+
+
+@cpu_loop
+def mark_levels(qualities: Any, known: Any, out: Any) -> None:
+    """Learn some qualities; of 64 of them the marks."""
+    levels.learn_levels(0, qualities.shape[0] - WORD, qualities, known)
+    some = bits.plain_bytes(qualities, qualities.shape[0] - WORD)
+    for part in range(levels.LEVELS // levels.PART):
+        bits.store_bytes(levels.marks_of(some, part, known), out, part * WORD)
+
+
+@settings(deadline=None)  # the first compiles
+@given(
+    learned=st.lists(st.integers(0, 70), max_size=14),
+    some=st.lists(st.one_of(st.integers(0, 70), st.integers(0, 255)), min_size=64, max_size=64),
+)
+def test_qualities_that_are_levels_are_marked(learned: list[int], some: list[int]) -> None:
+    order = [quality for quality in dict.fromkeys(learned) if quality < levels.COMMON]
+    expected = [1 << order.index(quality) if quality in order else 0 for quality in some]
+    for loop in (mark_levels, mark_levels.py_func):  # type: ignore[attr-defined]
+        known, out = np.zeros(levels.LEVELS_SIZE, dtype=np.uint8), np.zeros(2 * WORD, dtype=np.uint8)
+        loop(np.array([*learned, *some], dtype=np.uint8), known, out)
+        assert [low | high << 8 for low, high in out.reshape(2, WORD).T.tolist()] == expected
+        assert levels.parts_of(known) == -(-len(order) // levels.PART)

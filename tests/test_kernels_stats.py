@@ -95,14 +95,18 @@ def test_qualities_of_every_value(device: str) -> None:
     assert count(reads, device) == naive.figures(reads)
 
 
-def few_levels(seed: int, count: int) -> list[Read]:
+FOUR_LEVELS = (2, 11, 25, 37)
+TWELVE_LEVELS = tuple(range(2, 38, 3))
+
+
+def few_levels(seed: int, count: int, levels: tuple[int, ...] = FOUR_LEVELS) -> list[Read]:
     """Reads of the few qualities that a sequencer gives; here and there one of others, without any, or with an N."""
     chance, reads = random.Random(seed), []
     for number in range(count):
         length = chance.choice((150, 150, 150, 151, 149, chance.randrange(1, 200)))
         flag = PAIRED | chance.choice((READ1, READ2, READ1 | REVERSE, READ2 | REVERSE))
         seq = "".join(chance.choices("ACGTN", weights=(9, 9, 9, 9, 0.005), k=length))
-        qualities = chance.choices((2, 11, 25, 37), k=length)
+        qualities = chance.choices(levels, k=length)
         if number % 97 == 5:
             qualities[chance.randrange(length)] = chance.choice((3, 30, 70))
         absent = number % 211 == 7
@@ -110,11 +114,31 @@ def few_levels(seed: int, count: int) -> list[Read]:
     return reads
 
 
+@pytest.mark.parametrize("levels", [FOUR_LEVELS, TWELVE_LEVELS])
 @pytest.mark.parametrize(("device", "rows"), [(name, 1300 if name == "cpu" else 30) for name in DEVICES])
-def test_reads_of_few_qualities(device: str, rows: int) -> None:
+def test_reads_of_few_qualities(device: str, rows: int, levels: tuple[int, ...]) -> None:
     """On the CPU more reads than an 8-bit counter holds, and all that its comparisons cannot count."""
-    reads = few_levels(rows, rows)
+    reads = few_levels(rows, rows, levels)
     assert count(reads, device) == naive.figures(reads)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("after", [1, 8, 15])
+def test_what_follows_an_odd_number_of_bases_is_not_looked_at(device: str, after: int) -> None:
+    """The lower half of their last byte may be anything (SAM v1, section 4.2)."""
+    reads = [Read(f"r{k}", 5, "5M", seq, 0, flag) for seq in ("ACGTA", "ACNTA") for k, flag in enumerate((0, REVERSE))]
+    backend, worker = open_device(device), ReadStats(open_device(device))
+    records = columns(reads, CONTIGS, backend)
+    plain = ReadStats(backend)
+    plain.add(records, 0, len(reads))
+    host = backend.download(records)
+    raw = host.raw.copy()
+    raw[host.seq + 2] |= after
+    worker.add(records._replace(raw=backend.upload(raw)), 0, len(reads))
+    found, expected = nonzero(worker.result()), nonzero(plain.result())
+    assert {k: v for k, v in found.items() if k != "checksums"} == {
+        k: v for k, v in expected.items() if k != "checksums"
+    }
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -58,6 +58,7 @@ class CoverageCounts:
         self.present: Any = xp.zeros(CAP + 1, dtype=np.int64)
         self.sums: Any = xp.zeros(kernel.SUMS, dtype=np.int64)
         self.qualities: Any = xp.zeros(kernel.QUALITIES, dtype=np.int64)
+        self._known = backend.workspace("levels.known")
         self._work = backend.workspace("wgs.aligned")
 
     def add(
@@ -70,7 +71,8 @@ class CoverageCounts:
         xp, launch, (first, last), n = self._backend.xp, self._backend.launch, rows, stop - start
         depths = Depths(*(xp.zeros(n + extra, dtype=np.int32) for extra in (1, 0, 0, 0)))
         if last > first:
-            launch("wgs.aligned", last - first, records, first, tid, start, stop, depths, self.qualities, self._work)
+            counted = depths, self.qualities, self._known, self._work
+            launch("wgs.aligned", last - first, records, first, tid, start, stop, *counted)
             earlier = self._chains(records, first, last)
             launch("wgs.repeats", last - first, records, first, tid, start, stop, earlier, depths.repeats)
         depths = depths._replace(steps=xp.cumsum(depths.steps, dtype=np.int32))

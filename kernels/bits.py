@@ -27,6 +27,12 @@ def lanes(low: Any, high: Any) -> Any:
 
 
 @shared
+def first_bits(count: Any) -> Any:
+    """uint64 with the first ``count`` bits set: all of 64 or more, none of 0."""
+    return (np.uint64(1) << np.uint64(count)) - np.uint64(1) if count < WORD else ~np.uint64(0)
+
+
+@shared
 def bits_from(low: Any) -> Any:
     """uint64 with bits [low, 64) set: all where ``low`` is negative, none where it is 64 or more."""
     return ~np.uint64(0) << np.uint64(max(low, 0)) if low < WORD else np.uint64(0)
@@ -57,8 +63,8 @@ def plain_bytes(data: Any, start: Any) -> Any:
 
 
 def sum_bytes(some: Any) -> Any:
-    """The sum of 64 bytes (CPU only)."""
-    return int(some.sum(dtype=np.int64))
+    """The sum of 64 bytes, each of which is a number from -128 to 127 (CPU only)."""
+    return int(some.view(np.int8).sum(dtype=np.int64))
 
 
 def equal_bytes(some: Any, value: Any) -> Any:
@@ -74,6 +80,11 @@ def masked_equal(some: Any, inside: Any, value: Any) -> Any:
 def unlike_bytes(one: Any, two: Any) -> Any:
     """uint64: bit k is set where byte k of 64 is not that of the other 64 (CPU only)."""
     return word_of(one != two, 0)
+
+
+def unlike_bits(one: Any, two: Any, inside: Any) -> Any:
+    """uint64: bit k is set where byte k of 64 differs from that of the other 64 in its bits ``inside`` (CPU only)."""
+    return word_of((one ^ two) & np.uint8(inside), 0)
 
 
 def at_least(some: Any, value: Any) -> Any:

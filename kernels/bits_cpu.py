@@ -19,6 +19,7 @@ from .vectors_cpu import call, everywhere, has_feature, pointer, vector_type
 
 BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
 BYTES = ir.VectorType(BYTE, bits.WORD)
+EIGHT = ir.VectorType(LONG, 8)
 BYTES_TYPE = vector_type("Bytes", BYTES)
 NUMBERS = ir.VectorType(ir.IntType(32), bits.WORD)
 ANSWERS = ir.VectorType(BIT, bits.WORD)
@@ -84,9 +85,17 @@ def _plain_bytes(_typing: Any, data: Any, start: Any) -> Any:
 
 @intrinsic
 def _sum_bytes(_typing: Any, some: Any) -> Any:
+    """128 is added to each byte, and taken from what comes out."""
+
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        total = call(builder, "llvm.vector.reduce.add.v64i32", NUMBERS.element, [builder.zext(arguments[0], NUMBERS)])
-        return builder.zext(total, LONG)
+        some = builder.xor(arguments[0], ir.Constant(BYTES, [128] * bits.WORD))
+        if has_feature("avx512bw"):
+            sums = call(builder, "llvm.x86.avx512.psad.bw.512", EIGHT, [some, ir.Constant(BYTES, [0] * bits.WORD)])
+            total = call(builder, "llvm.vector.reduce.add.v8i64", LONG, [sums])
+        else:
+            wide = builder.zext(some, NUMBERS)
+            total = builder.zext(call(builder, "llvm.vector.reduce.add.v64i32", NUMBERS.element, [wide]), LONG)
+        return builder.sub(total, LONG(128 * bits.WORD))
 
     return types.int64(BYTES_TYPE), emit
 
@@ -125,6 +134,15 @@ def _unlike_bytes(_typing: Any, one: Any, two: Any) -> Any:
         return builder.bitcast(builder.icmp_unsigned("!=", *arguments), LONG)
 
     return types.uint64(BYTES_TYPE, BYTES_TYPE), emit
+
+
+@intrinsic
+def _unlike_bits(_typing: Any, one: Any, two: Any, inside: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        differing = builder.and_(builder.xor(*arguments[:2]), _everywhere(builder, arguments[2]))
+        return builder.bitcast(builder.icmp_unsigned("!=", differing, ir.Constant(BYTES, [0] * bits.WORD)), LONG)
+
+    return types.uint64(BYTES_TYPE, BYTES_TYPE, types.int64), emit
 
 
 @intrinsic
@@ -302,9 +320,6 @@ def _single_bits(_typing: Any, some: Any, inside: Any) -> Any:
     return types.uint64(BYTES_TYPE, types.int64), emit
 
 
-EIGHT = ir.VectorType(LONG, 8)
-
-
 def _bits_turned(builder: Any, some: Any) -> Any:
     """Of each eight bytes: byte k has the bits k of all, in some order."""
     if has_feature("gfni") and has_feature("avx512f"):
@@ -438,6 +453,11 @@ def _masked_equal_on_cpu(some: Any, inside: Any, value: Any) -> Any:
 @on_cpu(bits.unlike_bytes)
 def _unlike_bytes_on_cpu(one: Any, two: Any) -> Any:
     return _unlike_bytes(one, two)
+
+
+@on_cpu(bits.unlike_bits)
+def _unlike_bits_on_cpu(one: Any, two: Any, inside: Any) -> Any:
+    return _unlike_bits(one, two, inside)
 
 
 @on_cpu(bits.at_least)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, lanes, masked_equal, plain_bytes, unlike_bytes, whole_words
+from .bits import WORD, bits_in, first_bits, masked_equal, plain_bytes, unlike_bits, whole_words
 from .jit import atomic_add, on_cpu, on_cuda, shared
 from .records import REVERSE, consumes_query, consumes_reference, u32, u64
 from .scalar import has_unknown_bases, is_match, lowest_bit, nt16_at
@@ -101,29 +101,62 @@ def compare_by_word(
 
 @on_cuda
 def compare_block(
-    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
+    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any, waiting: Any
 ) -> Any:
     """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
     return compare_by_word(records, i, query, at, length, stretch, category, cycles)
 
 
+# On a CPU what is bad is written down first, two bases of each 64 whether they are bad or not, and rarely more, so that
+# how many there are need not be guessed; it is marked when there is much of it. ``waiting`` int64[WAITING]: how many
+# bases wait, then each one's category and cycle.
+WAITING = 4096
+AT_ONCE = 2
+CATEGORY_SHIFT = 32
+
+
 @shared
-def judge(
-    records: Any, i: Any, query: Any, at: Any, k: Any, count: Any, stretch: Any, category: Any, cycles: Any
-) -> Any:
-    """Mismatches among the ``count`` bases of a block from its ``k``-th on."""
-    found = np.int64(0)
-    for n in range(k, k + count):
-        code = nt16_at(records.raw, records.seq[i], query + n)
-        found += judge_base(records, i, code, packed_code(stretch.even, at + n), n, category, cycles)
-    return found
+def mark_waiting(waiting: Any, cycles: Any) -> None:
+    """Mark the bad bases that wait."""
+    for number in range(waiting[0]):
+        base = waiting[np.uint64(1 + number)]
+        cycles[base >> CATEGORY_SHIFT, base & ((1 << CATEGORY_SHIFT) - 1)] += 1
+    waiting[0] = 0
+
+
+@shared
+def write_bad(word: Any, k: Any, records: Any, i: Any, category: Any, cycles: Any, waiting: Any) -> None:
+    """Write down the bases of a block that a word has bits of: bit n stands for base ``k + 2 * n``."""
+    if waiting[0] + WORD + AT_ONCE >= waiting.shape[0]:
+        mark_waiting(waiting, cycles)
+    count, last = np.uint64(waiting[0] + 1), np.int64(cycles.shape[1] - 1)
+    following = count + bits_in(word)
+    reverse = (records.flag[i] & REVERSE) != 0
+    first, step = (records.l_seq[i] - k, np.int64(-2)) if reverse else (k + 1, np.int64(2))
+    low = np.int64(category) << CATEGORY_SHIFT
+    for n in range(AT_ONCE):
+        waiting[count + np.uint64(n)] = low | min(first + step * lowest_bit(word), last)
+        word &= word - np.uint64(1)
+    count += np.uint64(AT_ONCE)
+    while word != np.uint64(0):
+        waiting[count] = low | min(first + step * lowest_bit(word), last)
+        word &= word - np.uint64(1)
+        count += np.uint64(1)
+    waiting[0] = np.int64(following - np.uint64(1))
+
+
+@shared
+def judge_first(records: Any, i: Any, query: Any, at: Any, stretch: Any, category: Any, cycles: Any) -> Any:
+    """``judge_base`` for the first base of a block."""
+    code, expected = nt16_at(records.raw, records.seq[i], query), packed_code(stretch.even, at)
+    return judge_base(records, i, code, expected, np.int64(0), category, cycles)
 
 
 @on_cpu(compare_block)
 def _compare_block_cpu(
-    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
+    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any, waiting: Any
 ) -> Any:
-    """128 bases a step: bytes in which both bases are the reference's, and known, are passed over."""
+    """128 bases a step: those in the upper halves of 64 bytes, and those in the lower halves."""
     raw, first = records.raw, query & 1
     packed = stretch.odd if (at + first) & 1 else stretch.even
     byte, place = records.seq[i] + ((query + first) >> 1), (at + first + 1) >> 1
@@ -131,29 +164,31 @@ def _compare_block_cpu(
     room = whole_words(size)
     if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
         return compare_by_word(records, i, query, at, length, stretch, category, cycles)
-    found = judge(records, i, query, at, np.int64(0), first, stretch, category, cycles)
+    found = judge_first(records, i, query, at, stretch, category, cycles) if first else np.int64(0)
     for done in range(0, size, WORD):
-        here = min(WORD, size - done)
-        some = plain_bytes(raw, byte + done)
-        word = unlike_bytes(some, plain_bytes(packed, place + done))
-        word |= masked_equal(some, 0xF0, 0xF0) | masked_equal(some, 0x0F, 0x0F)
-        word &= lanes(0, here)
-        while word != np.uint64(0):
-            k = first + 2 * (done + lowest_bit(word))
-            found += judge(records, i, query, at, k, min(length - k, 2), stretch, category, cycles)
-            word &= word - np.uint64(1)
+        some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
+        uppers = first_bits(size - done)
+        lowers = first_bits(((length - first) >> 1) - done)
+        upper, lower = unlike_bits(some, expected, 0xF0) & uppers, unlike_bits(some, expected, 0x0F) & lowers
+        found += np.int64(bits_in(upper) + bits_in(lower))
+        if category >= 0:
+            upper |= masked_equal(some, 0xF0, 0xF0) & uppers
+            lower |= masked_equal(some, 0x0F, 0x0F) & lowers
+            k = first + 2 * done
+            write_bad(upper, k, records, i, category, cycles, waiting)
+            write_bad(lower, k + 1, records, i, category, cycles, waiting)
     return found
 
 
 @shared
-def compare_read(i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any) -> Any:
+def compare_read(i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any, waiting: Any) -> Any:
     """Mismatches of row ``i`` over its aligned bases; the stretch starts at ``origin``."""
     found, query, at = np.int64(0), np.int64(0), np.int64(records.pos[i]) - origin
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)
         operation, length = word & 15, word >> 4
         if is_match(operation):
-            found += compare_block(records, i, query, at, length, stretch, category, cycles)
+            found += compare_block(records, i, query, at, length, stretch, category, cycles, waiting)
         at += length * consumes_reference(operation)
         query += length * consumes_query(operation)
     return found

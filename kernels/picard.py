@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, at_least, bits_in, load_bytes, masked_equal, sum_bytes, whole_words
+from .bits import WORD, at_least, bits_in, load_bytes, sum_bytes, whole_words
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
-from .mismatch import compare_read, mark_no_calls
+from .mismatch import WAITING, compare_read, mark_no_calls, mark_waiting
 from .qc import is_quality
 from .records import (
     AHEAD,
@@ -178,7 +178,7 @@ def _sum_qualities_cpu(raw: Any, start: Any, length: Any, shift: Any) -> Any:
         some = load_bytes(raw, start + done, 0, min(WORD, length - done), 0)
         twenty += bits_in(at_least(some, Q20 + shift))
         thirty += bits_in(at_least(some, Q30 + shift))
-        total += sum_bytes(some) - 256 * np.int64(bits_in(masked_equal(some, 128, 128)))
+        total += sum_bytes(some)
     return np.int64(twenty), np.int64(thirty), total
 
 
@@ -334,12 +334,13 @@ def is_mapped_pair(flag: Any) -> Any:
 def count_insert(i: Any, records: Any, span: Any, k: Any, far: Any, out: Any) -> None:
     """CollectInsertSizeMetrics: a pair by its second read. Sizes of ``NEAR_INSERTS`` and more go into ``far[k]``."""
     flag, size = records.flag[i], abs(np.int64(records.tlen[i]))
-    if not is_mapped_pair(flag) or flag & (READ1 | SECONDARY | SUPPLEMENTARY | DUPLICATE) or size == 0:
+    if not is_mapped_pair(flag) or flag & (SECONDARY | SUPPLEMENTARY | DUPLICATE) or size == 0:
         return
     orientation = pair_orientation(i, records, span)
+    counted = np.int64((flag & READ1) == 0)  # of every other read: not to be guessed
     if size < NEAR_INSERTS:
-        atomic_add(out.inserts, (orientation, size), 1)
-    else:
+        atomic_add(out.inserts, (orientation, size), counted)
+    elif counted:
         far[k] = (np.int64(orientation) << 32) | size
 
 
@@ -471,6 +472,7 @@ def count_record(
     contig_length: Any,
     adapters: Any,
     far: Any,
+    waiting: Any,
     out: Any,
 ) -> None:
     """Add row ``i`` of ``shape`` ``form`` to all counters. ``contig_length`` 0: there is no reference for it."""
@@ -481,11 +483,11 @@ def count_record(
     adapter = is_adapter(i, records, adapters)
     mismatches = np.int64(0)
     if compared:
-        mismatches = compare_read(i, records, stretch, origin, category, out.cycles)
+        mismatches = compare_read(i, records, stretch, origin, category, out.cycles, waiting)
         errors = mismatches + form[1] + form[2]
         count_start(i, records, form[4], errors, stretch.letters, origin, contig_length, out)
-    if records.l_seq[i] > 0 and (flag & READ1 or not flag & PAIRED):
-        atomic_add(out.gc_totals, CLUSTERS, 1)
+    first_or_only = np.int64((flag & READ1) != 0) | np.int64((flag & PAIRED) == 0)
+    atomic_add(out.gc_totals, CLUSTERS, first_or_only & np.int64(records.l_seq[i] > 0))
     count_excluded(i, records, form[0], adapter, out)
     if not primary:
         return
@@ -514,6 +516,7 @@ def count_mapped(
     contig_length: Any,
     adapters: Any,
     far: Any,
+    waiting: Any,
     out: Any,
 ) -> None:
     """Add row ``first + k`` if it is mapped and starts in [start, stop) of contig ``tid``."""
@@ -521,9 +524,9 @@ def count_mapped(
     if records.tid[i] == tid and start <= records.pos[i] < stop and not records.flag[i] & UNMAPPED:
         if is_one_match(i, records):
             form = shape_of_one_match(records.l_seq[i])  # most: their zeros leave little to do
-            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, out)
+            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, waiting, out)
         else:
-            count_record(i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, out)
+            count_record(i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, waiting, out)
 
 
 @cpu_loop
@@ -539,11 +542,14 @@ def reads_cpu(
     contig_length: int,
     adapters: Any,
     far: Any,
+    waiting: Any,
     out: ReadCounts,
 ) -> None:
+    waiting[0] = 0
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, out)
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, waiting, out)
+    mark_waiting(waiting, out.cycles)
 
 
 @cuda_loop
@@ -559,34 +565,47 @@ def reads_cuda(
     contig_length: int,
     adapters: Any,
     far: Any,
+    waiting: Any,
     out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, out)
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, waiting, out)
+
+
+def waiting_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of where bad bases wait (``mismatch``)."""
+    return (WAITING,), np.int64
+
+
+def waiting_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, where none wait, but an array is never empty."""
+    return (1,), np.int64
 
 
 @shared
-def count_unmapped(k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, out: Any) -> None:
+def count_unmapped(
+    k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, waiting: Any, out: Any
+) -> None:
     """Add row ``first + k`` if it is not mapped, or nowhere."""
     i = first + k
     if records.flag[i] & UNMAPPED or records.tid[i] < 0:
         nothing = np.int64(0)
-        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, out)
+        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, waiting, out)
 
 
 @cpu_loop
 def unmapped_cpu(
-    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, out: ReadCounts
+    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, waiting: Any, out: ReadCounts
 ) -> None:
     for k in range(n):
-        count_unmapped(k, records, first, stretch, adapters, far, out)
+        count_unmapped(k, records, first, stretch, adapters, far, waiting, out)
 
 
 @cuda_loop
 def unmapped_cuda(
-    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, out: ReadCounts
+    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, waiting: Any, out: ReadCounts
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_unmapped(k, records, first, stretch, adapters, far, out)
+        count_unmapped(k, records, first, stretch, adapters, far, waiting, out)

@@ -55,6 +55,7 @@ class PicardReads:
         self._backend = backend
         self._adapters = backend.upload(adapter_pieces().copy())
         self._nothing = pack_reference(np.zeros(0, dtype=np.uint8), 0, backend).packed
+        self._waiting = backend.workspace("picard.waiting")
         self.far: Counter[int] = Counter()
         self.counts = ReadCounts(
             yields=zeros(2, kernel.YIELD_COLUMNS),
@@ -74,7 +75,15 @@ class PicardReads:
         if first < stop:
             far = self._prepare(records, first, stop)
             self._backend.launch(
-                "picard.unmapped", stop - first, records, first, self._nothing, self._adapters, far, self.counts
+                "picard.unmapped",
+                stop - first,
+                records,
+                first,
+                self._nothing,
+                self._adapters,
+                far,
+                self._waiting,
+                self.counts,
             )
             self._keep(far)
 
@@ -108,6 +117,7 @@ class PicardReads:
                 contig_length,
                 self._adapters,
                 far,
+                self._waiting,
                 self.counts,
             )
             self._keep(far)

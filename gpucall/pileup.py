@@ -117,6 +117,7 @@ def evidence(reads: TileReads) -> Evidence:
         reads.reference,
         out,
         reads.filters.min_base_quality,
+        reads.backend.workspace("pileup.evidence"),
     )
     return out._replace(depth=xp.cumsum(out.depth, dtype=xp.int32)[:n])
 

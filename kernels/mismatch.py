@@ -107,11 +107,10 @@ def compare_block(
     return compare_by_word(records, i, query, at, length, stretch, category, cycles)
 
 
-# On a CPU what is bad is written down first, two bases of each 64 whether they are bad or not, and rarely more, so that
-# how many there are need not be guessed; it is marked when there is much of it. ``waiting`` int64[WAITING]: how many
+# On a CPU what is bad is written down first, one base of each 64 whether it is bad or not, and rarely more, so that how
+# many there are need not be guessed; it is marked when there is much of it. ``waiting`` int64[WAITING]: how many
 # bases wait, then each one's category and cycle.
 WAITING = 4096
-AT_ONCE = 2
 CATEGORY_SHIFT = 32
 
 
@@ -127,21 +126,19 @@ def mark_waiting(waiting: Any, cycles: Any) -> None:
 @shared
 def write_bad(word: Any, k: Any, records: Any, i: Any, category: Any, cycles: Any, waiting: Any) -> None:
     """Write down the bases of a block that a word has bits of: bit n stands for base ``k + 2 * n``."""
-    if waiting[0] + WORD + AT_ONCE >= waiting.shape[0]:
+    if waiting[0] + 1 + WORD >= waiting.shape[0]:
         mark_waiting(waiting, cycles)
     count, last = np.uint64(waiting[0] + 1), np.int64(cycles.shape[1] - 1)
     following = count + bits_in(word)
     reverse = (records.flag[i] & REVERSE) != 0
     first, step = (records.l_seq[i] - k, np.int64(-2)) if reverse else (k + 1, np.int64(2))
     low = np.int64(category) << CATEGORY_SHIFT
-    for n in range(AT_ONCE):
-        waiting[count + np.uint64(n)] = low | min(first + step * lowest_bit(word), last)
-        word &= word - np.uint64(1)
-    count += np.uint64(AT_ONCE)
+    waiting[count] = low | min(first + step * lowest_bit(word), last)
+    word &= word - np.uint64(1)
     while word != np.uint64(0):
+        count += np.uint64(1)
         waiting[count] = low | min(first + step * lowest_bit(word), last)
         word &= word - np.uint64(1)
-        count += np.uint64(1)
     waiting[0] = np.int64(following - np.uint64(1))
 
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .bits import WORD, bits_in, first_bits, plain_bytes, prefetch, unlike_bits, whole_words
+from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .records import (
     AHEAD,
     CIGAR_D,
@@ -123,10 +124,10 @@ def first_bases(count: Any) -> Any:
 
 
 @shared
-def compare_segment(
+def compare_by_word(
     records: Records, row: Any, query: Any, at: Any, length: Any, reference: Reference, evidence: Any, floor: Any
 ) -> Any:
-    """Count the differences over ``length`` aligned bases, 16 at a time."""
+    """``compare_segment``, 16 bases a step."""
     stop = query + length
     if query & 1 and query < stop:
         compare_base(records, row, query, at, reference, evidence, floor)
@@ -153,9 +154,99 @@ def compare_segment(
         at += 1
 
 
+@on_cuda
+def compare_segment(
+    records: Records,
+    row: Any,
+    query: Any,
+    at: Any,
+    length: Any,
+    reference: Reference,
+    evidence: Any,
+    floor: Any,
+    waiting: Any,
+) -> Any:
+    """Count the differences over ``length`` aligned bases."""
+    compare_by_word(records, row, query, at, length, reference, evidence, floor)
+
+
+# On a CPU differences are written down first, one of each 64 bases whether it is there or not, and rarely more, so that
+# how many there are need not be guessed; their counters are fetched from memory meanwhile. ``waiting`` int64[WAITING]:
+# how many differences wait, then of each its index, below its row, and by how much its query index is larger.
+MOST_WAITING = 256
+WAITING = 1 + 2 * (MOST_WAITING + 2 * WORD)
+ROW_SHIFT = 32
+
+
+@shared
+def count_waiting(records: Records, reference: Reference, evidence: Any, floor: Any, waiting: Any) -> None:
+    """Count the differences that wait."""
+    for number in range(waiting[0]):
+        place, shift = waiting[np.uint64(1 + 2 * number)], waiting[np.uint64(2 + 2 * number)]
+        at = place & ((1 << ROW_SHIFT) - 1)
+        compare_base(records, place >> ROW_SHIFT, at + shift, at, reference, evidence, floor)
+    waiting[0] = 0
+
+
+@shared
+def write_difference(at: Any, row: Any, shift: Any, evidence: Any, waiting: Any, number: Any) -> None:
+    """Write down a difference as the one of a number, and have its counters fetched."""
+    waiting[np.uint64(1) + number + number] = (np.int64(row) << ROW_SHIFT) | at
+    waiting[np.uint64(2) + number + number] = shift
+    prefetch(evidence.count, 4 * at)
+    prefetch(evidence.quality, 4 * at)
+
+
+@shared
+def write_differences(word: Any, at: Any, row: Any, shift: Any, evidence: Any, waiting: Any) -> None:
+    """Write down the differences that a word has bits of: bit n stands for index ``at + 2 * n``."""
+    number = np.uint64(waiting[0])
+    waiting[0] += np.int64(bits_in(word))
+    write_difference(at + 2 * lowest_bit(word), row, shift, evidence, waiting, number)
+    word &= word - np.uint64(1)
+    while word != np.uint64(0):
+        number += np.uint64(1)
+        write_difference(at + 2 * lowest_bit(word), row, shift, evidence, waiting, number)
+        word &= word - np.uint64(1)
+
+
+@on_cpu(compare_segment)
+def _compare_segment_cpu(
+    records: Records,
+    row: Any,
+    query: Any,
+    at: Any,
+    length: Any,
+    reference: Reference,
+    evidence: Any,
+    floor: Any,
+    waiting: Any,
+) -> Any:
+    """128 bases a step: those in the upper halves of 64 bytes, and those in the lower halves."""
+    raw, first = records.raw, query & 1
+    packed = reference.odd if (at + first) & 1 else reference.even
+    byte, place = records.seq[row] + ((query + first) >> 1), (at + first + 1) >> 1
+    size = (length - first + 1) >> 1
+    room = whole_words(size)
+    if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
+        compare_by_word(records, row, query, at, length, reference, evidence, floor)
+        return
+    if first:
+        compare_base(records, row, query, at, reference, evidence, floor)
+    for done in range(0, size, WORD):
+        some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
+        upper = unlike_bits(some, expected, 0xF0) & first_bits(size - done)
+        lower = unlike_bits(some, expected, 0x0F) & first_bits(((length - first) >> 1) - done)
+        start = at + first + 2 * done
+        write_differences(upper, start, row, query - at, evidence, waiting)
+        write_differences(lower, start + 1, row, query - at, evidence, waiting)
+        if waiting[0] >= MOST_WAITING:
+            count_waiting(records, reference, evidence, floor, waiting)
+
+
 @shared
 def read_evidence(
-    i: Any, records: Records, rows: Any, origin: Any, reference: Reference, out: Evidence, floor: Any
+    i: Any, records: Records, rows: Any, origin: Any, reference: Reference, out: Evidence, floor: Any, waiting: Any
 ) -> Any:
     """Add the differences of read ``rows[i]`` to the evidence over the stretch that starts at ``origin``."""
     row = rows[i]
@@ -172,7 +263,7 @@ def read_evidence(
             if keep > 0:
                 atomic_add(out.depth, at + skip, 1)
                 atomic_add(out.depth, at + skip + keep, -1)
-                compare_segment(records, row, query + skip, at + skip, keep, reference, out, floor)
+                compare_segment(records, row, query + skip, at + skip, keep, reference, out, floor, waiting)
         elif operation == CIGAR_I or operation == CIGAR_D:
             indels += 1
         elif operation == CIGAR_S and 0 <= at < size:
@@ -184,20 +275,32 @@ def read_evidence(
 
 @cpu_loop
 def evidence_cpu(
-    n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int
+    n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int, waiting: Any
 ) -> None:
+    waiting[0] = 0
     for i in range(n):
         fetch_ahead(rows[min(i + AHEAD, n - 1)], records, BASE_LINES)
-        read_evidence(i, records, rows, origin, reference, out, floor)
+        read_evidence(i, records, rows, origin, reference, out, floor, waiting)
+    count_waiting(records, reference, out, floor, waiting)
 
 
 @cuda_loop
 def evidence_cuda(
-    n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int
+    n: int, records: Records, rows: Any, origin: int, reference: Reference, out: Evidence, floor: int, waiting: Any
 ) -> None:
     i = cuda.grid(1)
     if i < n:
-        read_evidence(i, records, rows, origin, reference, out, floor)
+        read_evidence(i, records, rows, origin, reference, out, floor, waiting)
+
+
+def evidence_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of where differences wait."""
+    return (WAITING,), np.int64
+
+
+def evidence_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, where none wait, but an array is never empty."""
+    return (1,), np.int64
 
 
 @shared

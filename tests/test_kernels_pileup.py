@@ -71,7 +71,8 @@ def run_evidence(reads: Sequence[Read], stretch: str, origin: int, backend: Back
     shapes = ((n, 4), (n, 4), n + 1, n, len(reads))
     out = Evidence(*(backend.xp.zeros(shape, dtype=np.int32) for shape in shapes))
     records, reference = columns(reads, CONTIGS, backend), pack_reference(as_array(stretch), backend)
-    backend.launch("pileup.evidence", len(reads), records, all_rows(reads, backend), origin, reference, out, FLOOR)
+    place = records, all_rows(reads, backend), origin, reference
+    backend.launch("pileup.evidence", len(reads), *place, out, FLOOR, backend.workspace("pileup.evidence"))
     return backend.download(out)
 
 

@@ -78,7 +78,7 @@ class Events(NamedTuple):
     rotation: Any
 
 
-BASE_LINES = 4  # of memory, that hold a usual read's bases
+BASE_LINES = 5  # of memory, that hold a usual read's bases and most of its qualities
 LONGEST_SHIFT = 1024  # bp; left-aligning stops there
 
 

@@ -60,7 +60,7 @@ class Case:
         """Arguments on a device to work on, for kernels write to theirs, with the workspace that the device needs."""
         arguments = [backend.upload(argument) for argument in copy.deepcopy(self.arguments)]
         if self.sizes:
-            arguments[SCRATCH[self.kernel]] = backend.workspace(self.kernel, *self.sizes)
+            arguments[SCRATCH[self.kernel][0]] = backend.workspace(self.kernel, *self.sizes)
         return tuple(arguments)
 
 
@@ -164,7 +164,14 @@ def check_match(case: Case, backend: Backend) -> None:
 
 
 # Arguments that are workspace, of which each device makes its own use.
-SCRATCH = {"pairhmm.scores": (5,), "stats.reads": (3,), "wgs.aligned": (7, 8)}
+SCRATCH: dict[str, tuple[int, ...]] = {
+    "pairhmm.scores": (5,),
+    "stats.reads": (3,),
+    "wgs.aligned": (7, 8),
+    "picard.reads": (10,),
+    "picard.unmapped": (5,),
+    "pileup.evidence": (6,),
+}
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

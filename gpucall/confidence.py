@@ -105,7 +105,7 @@ def covered(reads: TileReads, settings: Settings) -> kernel.Cover:
     sizes = (size + 1, size + 1, size + 1, size, (size, kernel.FIXES))
     out = kernel.Cover(*(xp.zeros(each, dtype=xp.int32) for each in sizes))
     kept = reads.filters
-    losses = backend.upload(kernel.weak_losses(base_costs(kept.quality_cap)))
+    losses = backend.upload(kernel.weak_losses(base_costs(kept.quality_cap), kept.min_base_quality))
     place = (reads.origin, reads.reference.code, kept.min_base_quality, kept.quality_cap)
     records = reads.batch.device
     backend.launch("confidence.cover", len(reads.rows), records, reads.rows, *place, settings.min_clip, losses, out)

@@ -35,12 +35,11 @@ BASE_GENOTYPES = {ploidy: combinations(4, ploidy) for ploidy in (1, 2)}
 PAIRS = BASE_GENOTYPES[2]
 
 
-@dataclass(frozen=True, slots=True)
-class BaseEvidence:
+class BaseEvidence(NamedTuple):
     """What a call from bases was made of: the cost of every genotype of bases, and fragments by base and strand."""
 
-    costs: Sequence[int] | NDArray[np.int64]
-    count: Sequence[Sequence[int]] | NDArray[np.int64]
+    costs: list[int]
+    fragments: list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +207,9 @@ def simple_snvs(
     )
     texts = ([BASES[base] for base in reference.tolist()], [(BASES[base],) for base in alternate.tolist()])
     kinds = [genotype_order(2, ploidy)[place] for place in (columns == best[:, None]).argmax(axis=1).tolist()]
-    listed = zip(sites.position[called].tolist(), *texts, kinds, *numbers, called.tolist(), strict=True)
-    for position, ref, alts, genotype, each, gq, mapq, edge, depth, (one_strand, other), site in listed:
+    found = zip(costs[called].tolist(), count.tolist(), strict=True)
+    listed = zip(sites.position[called].tolist(), *texts, kinds, *numbers, found, strict=True)
+    for position, ref, alts, genotype, each, gq, mapq, edge, depth, (one_strand, other), evidence in listed:
         yield Call(
             position=position,
             ref=ref,
@@ -222,7 +222,7 @@ def simple_snvs(
             mapq=mapq,
             edge=edge,
             depth=depth,
-            evidence=BaseEvidence(costs[site], sites.count[site]),
+            evidence=BaseEvidence(*evidence),
         )
 
 

@@ -89,7 +89,7 @@ def snv_call(
         depth=int(sites.count[s].sum()),
         shares=shares(counts[alleles]),
         info=info_of(strands, len(minor) > 0) | rank_numbers(RANKS, ranks[0].tolist()),
-        evidence=BaseEvidence(costs, sites.count[s]),
+        evidence=BaseEvidence(costs.tolist(), sites.count[s].tolist()),
     )
     if len(present) > 1:
         call.info |= genotype.snv_allele_numbers(one, call)

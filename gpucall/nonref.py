@@ -52,7 +52,7 @@ def unlisted(call: Call) -> tuple[list[int], tuple[int, int]]:
 def unlisted_bases(call: Call, evidence: BaseEvidence) -> tuple[list[int], tuple[int, int]]:
     """The unlisted allele is the likeliest of the bases that are not listed."""
     listed, columns, others = unlisted_columns((call.ref, *call.alts), call.ploidy)
-    known, count = np.asarray(evidence.costs).tolist(), np.asarray(evidence.count).tolist()
+    known, count = evidence
     lowest = known[listed] - call.likelihoods[0]
     costs = [min([known[column] for column in each]) - lowest for each in columns]
     return costs, (sum([count[base][0] for base in others]), sum([count[base][1] for base in others]))

@@ -98,6 +98,11 @@ def add_word(word: Any, numbers: Any, at: Any) -> None:
         numbers[at + k] += (int(word) >> k) & 1
 
 
+def add_four(table: Any, row: Any, numbers: Any, at: Any) -> None:
+    """Add row ``row`` of ``table`` to row ``at`` of ``numbers``, both int32[n, 4] (CPU only)."""
+    numbers[at] += table[row]
+
+
 def lesser_bytes(one: Any, two: Any) -> Any:
     """The lesser of each two bytes (CPU only)."""
     return np.minimum(one, two)

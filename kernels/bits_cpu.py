@@ -170,6 +170,23 @@ def _add_word(_typing: Any, word: Any, numbers: Any, at: Any) -> Any:
     return types.void(types.uint64, numbers, types.int64), emit
 
 
+@intrinsic
+def _add_four(_typing: Any, table: Any, row: Any, numbers: Any, at: Any) -> Any:
+    four = ir.VectorType(ir.IntType(32), 4)
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table, row, numbers, at = arguments
+        added, place = (
+            pointer(context, builder, kind, (data, builder.shl(index, LONG(2))), four)
+            for kind, data, index in ((signature.args[0], table, row), (signature.args[2], numbers, at))
+        )
+        total = builder.add(builder.load(place, align=4, typ=four), builder.load(added, align=4, typ=four))
+        builder.store(total, place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(table, types.int64, numbers, types.int64), emit
+
+
 def _capped(builder: Any, some: Any, most: Any) -> Any:
     most = _everywhere(builder, most)
     return builder.select(builder.icmp_unsigned(">", some, most), most, some)
@@ -370,10 +387,10 @@ def _add_rows(_typing: Any, rows: Any, at: Any, planes: Any, start: Any) -> Any:
             carry = builder.or_(builder.and_(one, two), builder.and_(either, three))
             return builder.xor(either, three), carry
 
-        kind, planes_kind = signature.args[0], signature.args[2]
-        carries = [read(where(kind, *arguments[:2], k)) for k in range(bits.ROWS)]
+        rows, at, planes, start = arguments
+        carries = [read(where(signature.args[0], rows, at, k)) for k in range(bits.ROWS)]
         for j in range(bits.PLANES):
-            place = where(planes_kind, *arguments[2:], j)
+            place = where(signature.args[2], planes, start, j)
             total, ones, carries = read(place), carries, []
             for k in range(0, len(ones), 2):
                 total, carry = add(total, ones[k], ones[k + 1])
@@ -468,6 +485,11 @@ def _at_least_on_cpu(some: Any, value: Any) -> Any:
 @on_cpu(bits.add_word)
 def _add_word_on_cpu(word: Any, numbers: Any, at: Any) -> None:
     _add_word(word, numbers, at)
+
+
+@on_cpu(bits.add_four)
+def _add_four_on_cpu(table: Any, row: Any, numbers: Any, at: Any) -> None:
+    _add_four(table, row, numbers, at)
 
 
 @on_cpu(bits.lesser_bytes)

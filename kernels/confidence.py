@@ -17,8 +17,10 @@ import numpy as np
 from .bits import (
     WORD,
     add_capped,
+    add_four,
     at_least,
     below_bytes,
+    bits_in,
     equal_codes,
     lanes,
     lesser_bytes,
@@ -95,23 +97,37 @@ class Totals(NamedTuple):
 # -- reads -------------------------------------------------------------------------------------------------------------
 
 
-def weak_losses(costs: Any) -> Any:
-    """int32[STRONG, 2]: what a base that equals the reference says less than a good one of its quality would: het, alt.
+class Weak(NamedTuple):
+    """Of bases below ``STRONG``, by quality.
 
-    ``costs`` are ``tables.base_costs``.
+    loss  int32[STRONG, 2]          what one that equals the reference says less than a good one would: het, alt
+    fix   int32[STRONG + 1, FIXES]  what it corrects ``Cover.fix`` by: one below the floor does not count at all;
+                                    the last row: nothing
     """
+
+    loss: Any
+    fix: Any
+
+
+def weak_losses(costs: Any, floor: int) -> Weak:
+    """What weak bases say less; ``costs`` are ``tables.base_costs``, ``floor`` the lowest quality that counts."""
     same, het, alt = costs[:, :STRONG].astype(np.int64)
-    full = 64 * np.arange(len(same)) + THIRD
-    return np.stack([EVEN - (het - same), full - (alt - same)], axis=1).astype(np.int32)
+    quality = np.arange(STRONG)
+    full = 64 * quality + THIRD
+    loss = np.stack([EVEN - (het - same), full - (alt - same)], axis=1)
+    fix = np.zeros((STRONG + 1, FIXES), dtype=np.int32)
+    fix[:STRONG, 1:3] = -loss
+    fix[: min(floor, STRONG), :3] = [(-1, -EVEN, -each) for each in full[:floor].tolist()]
+    return Weak(loss.astype(np.int32), fix)
 
 
 @shared
 def weak_loss(quality: Any, losses: Any) -> Any:
-    """(het, alt) of ``weak_losses``; nothing of a quality of ``STRONG`` or more."""
+    """(het, alt) of ``Weak.loss``; nothing of a quality of ``STRONG`` or more."""
     if quality >= STRONG:
         return np.int64(0), np.int64(0)
     at = np.uint64(quality)
-    return np.int64(losses[at, np.uint64(0)]), np.int64(losses[at, np.uint64(1)])
+    return np.int64(losses.loss[at, np.uint64(0)]), np.int64(losses.loss[at, np.uint64(1)])
 
 
 @shared
@@ -208,6 +224,12 @@ def look_at_weak(
     return at
 
 
+@shared
+def weak_word(raw: Any, shift: Any, at: Any, stop: Any) -> Any:
+    """uint64: bit k is set where base ``at + k``, before ``stop``, is weak."""
+    return below_bytes(load_bytes(raw, at + shift, 0, min(max(stop - at, np.int64(0)), WORD), 255), STRONG)
+
+
 @on_cpu(look_at_weak)
 def _look_at_weak_cpu(
     records: Records,
@@ -221,11 +243,28 @@ def _look_at_weak_cpu(
     losses: Any,
     out: Cover,
 ) -> Any:
-    """The same, 64 at a time, to the end."""
-    step, shift = query - at, records.qual[row] + query - at
-    while at < stop and at + shift + WORD <= records.raw.shape[0]:
-        weak = below_bytes(load_bytes(records.raw, at + shift, 0, min(WORD, stop - at), 255), STRONG)
-        look_at_each(weak, 0, records, row, step, at, code, limit, floor, losses, out)
+    """The same, 192 at a time, to the end, in one loop: only how many there are in all must be guessed."""
+    raw, step, shift = records.raw, query - at, records.qual[row] + query - at
+    while at < stop and at + shift + 3 * WORD <= raw.shape[0]:
+        one, two = weak_word(raw, shift, at, stop), weak_word(raw, shift, at + WORD, stop)
+        three = weak_word(raw, shift, at + 2 * WORD, stop)
+        place = at
+        for _ in range(np.int64(bits_in(one) + bits_in(two) + bits_in(three))):
+            for _ in range(2):  # words without a weak base are passed over
+                empty = one == np.uint64(0)
+                place += WORD * empty
+                one, two, three = (two if empty else one), (three if empty else two), three
+            k = place + lowest_bit(one)
+            one &= one - np.uint64(1)
+            quality = np.int64(raw[np.uint64(k + shift)])
+            base, expected = base_at(raw, records.seq[row], k + step), np.int64(code[np.uint64(k)])
+            if base > 3:
+                look_at_base(records, row, k + step, k, code, limit, floor, losses, out)
+            else:
+                add_four(losses.fix, quality if base == expected or quality < floor else np.int64(STRONG), out.fix, k)
+        at += 3 * WORD
+    while at < stop and at + shift + WORD <= raw.shape[0]:
+        look_at_each(weak_word(raw, shift, at, stop), 0, records, row, step, at, code, limit, floor, losses, out)
         at += WORD
     return at
 

@@ -46,18 +46,28 @@ def ask_words(one: Any, two: Any, low: int, high: int, value: int, inside: int, 
     out[0] = here
     out[1] = bits.masked_equal(some, inside, value)
     out[2] = bits.unlike_bytes(some, others)
+    out[12] = bits.unlike_bits(some, others, inside)
+    out[13] = bits.first_bits(high)
     out[3] = bits.at_least(some, value & 127)
     out[4] = bits.below_bytes(some, value)
     out[5] = bits.equal_codes(bits.packed_bases(one, low, high), others)
     out[6] = bits.bits_in(out[2])
     out[7] = np.uint64(bits.equal_bytes(some, value))
-    out[8] = np.uint64(bits.sum_bytes(bits.load_bytes(one, low, low, high, value)))
-    out[9] = np.uint64(bits.sum_bytes(bits.lesser_bytes(some, others)))
+    out[8] = np.uint64(LOWEST + bits.sum_bytes(bits.load_bytes(one, low, low, high, value)))
+    out[9] = np.uint64(LOWEST + bits.sum_bytes(bits.lesser_bytes(some, others)))
     bits.add_word(out[2], numbers, 0)
     bits.add_capped(bits.turned(some), value, numbers, WORD)
-    out[10] = np.uint64(bits.sum_bytes(bits.spread(some, False)))
+    out[10] = np.uint64(LOWEST + bits.sum_bytes(bits.spread(some, False)))
     out[11] = bits.masked_equal(bits.spread(some, value > 99), 255, 17)
     bits.take_capped(here, others, value, numbers, 2 * WORD)
+
+
+LOWEST = 128 * WORD  # that is added to a sum of signed bytes
+
+
+def signed(some: Iterable[int]) -> int:
+    """The sum of bytes from -128 to 127."""
+    return sum(byte - (byte >> 7 << 8) for byte in some)
 
 
 SOME_BYTES = st.one_of(st.sampled_from([0x11, 0x12, 0x28, 0x84, 0xFF, 0, 1, 2, 3]), st.integers(0, 255))
@@ -78,7 +88,7 @@ def test_64_bytes_at_once(one: list[int], two: list[int], ends: tuple[int, int],
     nibbles = [half for byte in one[low:] for half in (byte >> 4, byte & 15)][high : high + 64]
     taken = [byte if lane in here else value for lane, byte in enumerate(some)]
 
-    def word(answers: Iterable[bool]) -> int:
+    def word(answers: Iterable[object]) -> int:
         return sum(1 << lane for lane, answer in enumerate(answers) if answer)
 
     pairs = list(zip(some, two, strict=True))
@@ -91,15 +101,17 @@ def test_64_bytes_at_once(one: list[int], two: list[int], ends: tuple[int, int],
         word(code < 4 and base == 1 << code for base, code in zip(nibbles, two, strict=True)),
         sum(a != b for a, b in pairs),
         some.count(value),
-        sum(taken),
-        sum(map(min, some, two)),
-        sum(some[:32]),
+        LOWEST + signed(taken),
+        LOWEST + signed(map(min, some, two)),
+        LOWEST + signed(some[:32]),
         word(lane % 2 == 0 and some[32 * (value > 99) + lane // 2] == 17 for lane in range(64)),
+        word((a ^ b) & inside for a, b in pairs),
+        word(lane < high for lane in range(64)),
     ]
     numbers = [a != b for a, b in pairs] + [min(byte, value) for byte in some[::-1]]
     numbers += [-min(byte, value) if lane in here else 0 for lane, byte in enumerate(two)]
     for loop in (ask_words, ask_words.py_func):  # type: ignore[attr-defined]
-        out, found = np.zeros(12, dtype=np.uint64), np.full(3 * 64, 1000, dtype=np.int32)
+        out, found = np.zeros(14, dtype=np.uint64), np.full(3 * 64, 1000, dtype=np.int32)
         loop(np.array(one, dtype=np.uint8), np.array(two, dtype=np.uint8), low, high, value, inside, out, found)
         assert out.tolist() == expected
         assert (found - 1000).tolist() == [int(number) for number in numbers]

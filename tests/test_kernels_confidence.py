@@ -48,7 +48,7 @@ def run_totals(
     cover = kernel.Cover(*(xp.zeros(each, dtype=np.int32) for each in sizes))
     rows = backend.upload(np.flatnonzero(usable).astype(np.int32))
     place = (origin, reference.code, FLOOR, CAP)
-    losses = backend.upload(kernel.weak_losses(base_costs(CAP)))
+    losses = backend.upload(kernel.weak_losses(base_costs(CAP), FLOOR))
     backend.launch("confidence.cover", len(rows), records, rows, *place, MIN_CLIP, losses, cover)
     flags = backend.upload(np.array(usable, dtype=np.uint8))
     backend.launch("confidence.pairs", len(rows), records, rows, flags, *place, losses, cover)

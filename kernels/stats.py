@@ -629,3 +629,32 @@ def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, g
         empty_qualities(np.int64(group), cycles, work, tables.quality)
     for group in range(CODE_GROUPS):
         empty_codes(np.int64(group), cycles, work, tables.codes)
+
+
+# -- GC of stretches ---------------------------------------------------------------------------------------------------
+
+
+@cpu_loop
+def gc_stretches(
+    n: int, flag: Any, tid: Any, pos: Any, length: Any, gc: Any, span: int, place: Any, depth: Any, share: Any
+) -> int:
+    """Count the reads that start in stretches of ``span`` bp and add up their GC; how many stretches there are.
+
+    Host code, since a stretch begins with the first read that starts behind the one before, and the sums are samtools':
+    one read after the other, in single precision. It counts mapped reads with a sequence that are not secondary.
+
+    place  int64[2]        contig and start of the last stretch, -1: none yet
+    depth  int64[n + 1]    reads of each stretch; the first one's so far
+    share  float32[n + 1]  the same for the sum of their shares of C and G
+    """
+    at = 0
+    for k in range(n):
+        if flag[k] & (UNMAPPED | SECONDARY) or length[k] <= 0:
+            continue
+        if place[1] < 0 or tid[k] != place[0] or pos[k] - place[1] > span:
+            place[0], place[1] = tid[k], pos[k]
+            at += 1
+            depth[at], share[at] = 0, np.float32(0)
+        depth[at] += 1
+        share[at] += np.float32(gc[k]) / np.float32(length[k])
+    return at + 1

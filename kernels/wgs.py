@@ -460,8 +460,24 @@ def count_position(k: Any, letters: Any, depths: Any, solid: Any, present: Any, 
 
 @cpu_loop
 def histogram_cpu(n: int, letters: Any, depths: Depths, solid: Any, present: Any, sums: Any, over: Any) -> None:
+    """``count_position`` of all, with the sums in registers: a sum in memory must wait for what was added before."""
+    aligned, good, repeats, capped = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for k in range(n):
-        count_position(k, letters, depths, solid, present, sums, over)
+        bases = depths.steps[k] - depths.absent[k]
+        known = letters[k] != UNKNOWN_BASE
+        over[k] = bases > (CAP if known else 0)
+        if known:
+            once = depths.solid[k] - depths.repeats[k]
+            solid[np.uint64(min(once, CAP))] += 1
+            present[np.uint64(min(bases, CAP))] += 1
+            aligned += depths.steps[k]
+            good += depths.solid[k]
+            repeats += depths.repeats[k]
+            capped += max(once - CAP, 0)
+    sums[ALIGNED] += aligned
+    sums[SOLID] += good
+    sums[REPEATS] += repeats
+    sums[CAPPED] += capped
 
 
 @cuda_loop

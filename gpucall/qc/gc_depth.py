@@ -13,13 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.stats import gc_stretches
+
 BIN_SIZE = 20_000  # bp, samtools stats --GC-depth
 PERCENTILES = (10, 25, 50, 75, 90)
 
 
 class GcReads(NamedTuple):
-    """Mapped reads of a batch in file order: contig and position, bases, and how many of those are C or G, int[n]."""
+    """Reads of a batch in file order: flags, contig and position, bases, and how many of those are C or G, int[n]."""
 
+    flag: NDArray[np.int32]
     tid: NDArray[np.int32]
     pos: NDArray[np.int32]
     length: NDArray[np.int32]
@@ -33,32 +36,14 @@ class GcDepth:
         # samtools' first stretch is an empty one.
         self._depth: list[int] = [0]
         self._gc: list[np.float32] = [np.float32(0)]
-        self._tid = -1
-        self._start = -1
+        self._place = np.array([-1, -1])  # contig and start of the last stretch
 
     def add(self, reads: GcReads) -> None:
         """Count reads; the next ones in file order."""
-        shares = reads.gc.astype(np.float32) / reads.length.astype(np.float32)
-        for low, high in self._stretches(reads):
-            # One after the other, in single precision, as samtools adds them.
-            parts = np.concatenate([self._gc[-1:], shares[low:high]])
-            self._gc[-1] = np.add.accumulate(parts, dtype=np.float32)[-1]
-            self._depth[-1] += high - low
-
-    def _stretches(self, reads: GcReads) -> Iterator[tuple[int, int]]:
-        """Reads [low, high) of one stretch after the other, which is the last of the lists meanwhile."""
-        low, total = 0, len(reads.pos)
-        changes = [*(np.flatnonzero(np.diff(reads.tid)) + 1).tolist(), total]
-        for stop in changes:
-            while low < stop:
-                tid, pos = int(reads.tid[low]), int(reads.pos[low])
-                if self._start < 0 or tid != self._tid or pos - self._start > BIN_SIZE:
-                    self._tid, self._start = tid, pos
-                    self._depth.append(0)
-                    self._gc.append(np.float32(0))
-                high = low + int(np.searchsorted(reads.pos[low:stop], self._start + BIN_SIZE, side="right"))
-                yield low, high
-                low = high
+        depth, gc = np.empty(len(reads.pos) + 1, dtype=np.int64), np.empty(len(reads.pos) + 1, dtype=np.float32)
+        depth[0], gc[0] = self._depth[-1], self._gc[-1]
+        found = gc_stretches(len(reads.pos), *reads, BIN_SIZE, self._place, depth, gc)
+        self._depth[-1:], self._gc[-1:] = depth[:found].tolist(), list(gc[:found])
 
     def percentiles(self, length: int) -> Iterator[tuple[float, float, list[float]]]:
         """(GC in %, share of stretches with at most this GC in %, depths at ``PERCENTILES``), by samtools' steps.

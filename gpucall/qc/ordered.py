@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.records import SECONDARY, UNMAPPED, Records
+from ..kernels.records import Records
 from .gc_depth import GcDepth, GcReads
 from .regions import DepthPiece, DepthWriters
 
@@ -45,11 +45,6 @@ class OrderedQc:
 
 
 def gc_reads(host: Records, first: int, stop: int, gc: NDArray[np.int32]) -> GcReads:
-    """Of rows [first, stop) those that samtools stats counts by position: mapped, with a sequence, not secondary.
-
-    ``gc`` int32[stop - first]: C and G of each row.
-    """
+    """Rows [first, stop) for samtools stats' depth by GC; ``gc`` int32[stop - first]: C and G of each."""
     rows = slice(first, stop)
-    counted = ((host.flag[rows] & (UNMAPPED | SECONDARY)) == 0) & (host.l_seq[rows] > 0)
-    columns = (host.tid[rows], host.pos[rows], host.l_seq[rows], gc)
-    return GcReads(*(column[counted] for column in columns))
+    return GcReads(host.flag[rows], host.tid[rows], host.pos[rows], host.l_seq[rows], gc)

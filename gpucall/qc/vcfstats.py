@@ -196,9 +196,11 @@ class VcfStats:
                 yield ("AF", 0, f"{100.0 * (number - 1) / (AF_BINS - 1) / 100:.6f}", *row)
 
     def _quality_lines(self) -> Iterator[Sequence[object]]:
-        for number in sorted(set().union(*self.qualities.values())):
+        numbers = sorted(set().union(*self.qualities.values()))
+        qualities = (0.1 * np.array(numbers)).astype(np.float32).tolist()
+        for number, quality in zip(numbers, qualities, strict=True):
             ts, tv, indels = (counter[number] for counter in self.qualities.values())
-            yield ("QUAL", 0, f"{np.float32(0.1 * number):.1f}", ts + tv, ts, tv, indels)
+            yield ("QUAL", 0, f"{quality:.1f}", ts + tv, ts, tv, indels)
 
     def _depth_lines(self) -> Iterator[Sequence[object]]:
         sites = self.depths.total()

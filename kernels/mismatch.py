@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, bits_in, first_bits, masked_equal, plain_bytes, unlike_bits, whole_words
+from .bits import WORD, add_word, bits_in, first_bits, masked_equal, plain_bytes, unlike_bits, whole_words
 from .jit import atomic_add, on_cpu, on_cuda, shared
 from .records import REVERSE, consumes_query, consumes_reference, u32, u64
 from .scalar import has_unknown_bases, is_match, lowest_bit, nt16_at
@@ -101,45 +101,82 @@ def compare_by_word(
 
 @on_cuda
 def compare_block(
-    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any, waiting: Any
+    records: Any,
+    i: Any,
+    query: Any,
+    at: Any,
+    length: Any,
+    stretch: Any,
+    category: Any,
+    cycles: Any,
+    narrow: Any,
+    seen: Any,
 ) -> Any:
     """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
     return compare_by_word(records, i, query, at, length, stretch, category, cycles)
 
 
-# On a CPU what is bad is written down first, one base of each 64 whether it is bad or not, and rarely more, so that how
-# many there are need not be guessed; it is marked when there is much of it. ``waiting`` int64[WAITING]: how many
-# bases wait, then each one's category and cycle.
-WAITING = 4096
-CATEGORY_SHIFT = 32
+# On a CPU bad bases are counted in 8 bits first, 64 at once: of each class of reads, by their place in a block. A class
+# is a category and a strand; of reverse reads those of one length, the first that is met, for cycles count from their
+# end. ``narrow`` uint8[NARROW]: of each class the counters of bases in the upper and in the lower halves of bytes;
+# ``seen`` int64[SEEN]: of each class how many reads were counted, and their length.
+CLASSES = 2 * 3  # strands, categories
+HALF_WIDTH = 4 * WORD  # bytes of a block that have counters
+CLASS_WIDTH = 2 * HALF_WIDTH
+MOST_READS = 255  # that a counter holds
+NARROW, SEEN = CLASSES * CLASS_WIDTH, 2 * CLASSES
 
 
 @shared
-def mark_waiting(waiting: Any, cycles: Any) -> None:
-    """Mark the bad bases that wait."""
-    for number in range(waiting[0]):
-        base = waiting[np.uint64(1 + number)]
-        cycles[base >> CATEGORY_SHIFT, base & ((1 << CATEGORY_SHIFT) - 1)] += 1
-    waiting[0] = 0
+def start_counting(narrow: Any, seen: Any) -> None:
+    """Nothing is counted yet."""
+    for at in range(NARROW):
+        narrow[at] = 0
+    for at in range(SEEN):
+        seen[at] = 0
 
 
 @shared
-def write_bad(word: Any, k: Any, records: Any, i: Any, category: Any, cycles: Any, waiting: Any) -> None:
-    """Write down the bases of a block that a word has bits of: bit n stands for base ``k + 2 * n``."""
-    if waiting[0] + 1 + WORD >= waiting.shape[0]:
-        mark_waiting(waiting, cycles)
-    count, last = np.uint64(waiting[0] + 1), np.int64(cycles.shape[1] - 1)
-    following = count + bits_in(word)
-    reverse = (records.flag[i] & REVERSE) != 0
-    first, step = (records.l_seq[i] - k, np.int64(-2)) if reverse else (k + 1, np.int64(2))
-    low = np.int64(category) << CATEGORY_SHIFT
-    waiting[count] = low | min(first + step * lowest_bit(word), last)
-    word &= word - np.uint64(1)
+def empty_class(number: Any, narrow: Any, seen: Any, cycles: Any) -> None:
+    """Add what was counted of a class to the cycles."""
+    category, reverse, length = number >> 1, number & 1, seen[2 * number + 1]
+    for k in range(CLASS_WIDTH):  # the place in a block
+        at = number * CLASS_WIDTH + (k & 1) * HALF_WIDTH + (k >> 1)
+        if narrow[at]:
+            cycle = length - k if reverse else k + 1
+            cycles[category, min(cycle, cycles.shape[1] - 1)] += narrow[at]
+            narrow[at] = 0
+    seen[2 * number] = 0
+
+
+@shared
+def stop_counting(narrow: Any, seen: Any, cycles: Any) -> None:
+    """Add all that was counted to the cycles."""
+    for number in range(CLASSES):
+        empty_class(number, narrow, seen, cycles)
+
+
+@shared
+def class_of(records: Any, i: Any, size: Any, category: Any, narrow: Any, seen: Any, cycles: Any) -> Any:
+    """The class whose counters hold another block of ``size`` bytes of row ``i``; -1: none do."""
+    reverse, length = np.int64((records.flag[i] & REVERSE) != 0), np.int64(records.l_seq[i])
+    number = 2 * np.int64(category) + reverse
+    if seen[2 * number + 1] == 0:
+        seen[2 * number + 1] = length
+    if size > HALF_WIDTH or (reverse and seen[2 * number + 1] != length):
+        return np.int64(-1)
+    if seen[2 * number] == MOST_READS:
+        empty_class(number, narrow, seen, cycles)
+    seen[2 * number] += 1
+    return number
+
+
+@shared
+def mark_bits(word: Any, k: Any, records: Any, i: Any, category: Any, cycles: Any) -> None:
+    """Mark the bases of a block that a word has bits of: bit n stands for base ``k + 2 * n``."""
     while word != np.uint64(0):
-        count += np.uint64(1)
-        waiting[count] = low | min(first + step * lowest_bit(word), last)
+        mark_cycle(records, i, k + 2 * lowest_bit(word), category, cycles)
         word &= word - np.uint64(1)
-    waiting[0] = np.int64(following - np.uint64(1))
 
 
 @shared
@@ -151,7 +188,16 @@ def judge_first(records: Any, i: Any, query: Any, at: Any, stretch: Any, categor
 
 @on_cpu(compare_block)
 def _compare_block_cpu(
-    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any, waiting: Any
+    records: Any,
+    i: Any,
+    query: Any,
+    at: Any,
+    length: Any,
+    stretch: Any,
+    category: Any,
+    cycles: Any,
+    narrow: Any,
+    seen: Any,
 ) -> Any:
     """128 bases a step: those in the upper halves of 64 bytes, and those in the lower halves."""
     raw, first = records.raw, query & 1
@@ -162,6 +208,9 @@ def _compare_block_cpu(
     if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
         return compare_by_word(records, i, query, at, length, stretch, category, cycles)
     found = judge_first(records, i, query, at, stretch, category, cycles) if first else np.int64(0)
+    number = np.int64(-1)
+    if category >= 0 and not first:
+        number = class_of(records, i, size, category, narrow, seen, cycles)
     for done in range(0, size, WORD):
         some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
         uppers = first_bits(size - done)
@@ -171,21 +220,26 @@ def _compare_block_cpu(
         if category >= 0:
             upper |= masked_equal(some, 0xF0, 0xF0) & uppers
             lower |= masked_equal(some, 0x0F, 0x0F) & lowers
-            k = first + 2 * done
-            write_bad(upper, k, records, i, category, cycles, waiting)
-            write_bad(lower, k + 1, records, i, category, cycles, waiting)
+            if number >= 0:
+                add_word(upper, narrow, number * CLASS_WIDTH + done)
+                add_word(lower, narrow, number * CLASS_WIDTH + HALF_WIDTH + done)
+            else:
+                mark_bits(upper, first + 2 * done, records, i, category, cycles)
+                mark_bits(lower, first + 2 * done + 1, records, i, category, cycles)
     return found
 
 
 @shared
-def compare_read(i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any, waiting: Any) -> Any:
+def compare_read(
+    i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any, narrow: Any, seen: Any
+) -> Any:
     """Mismatches of row ``i`` over its aligned bases; the stretch starts at ``origin``."""
     found, query, at = np.int64(0), np.int64(0), np.int64(records.pos[i]) - origin
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)
         operation, length = word & 15, word >> 4
         if is_match(operation):
-            found += compare_block(records, i, query, at, length, stretch, category, cycles, waiting)
+            found += compare_block(records, i, query, at, length, stretch, category, cycles, narrow, seen)
         at += length * consumes_reference(operation)
         query += length * consumes_query(operation)
     return found

@@ -14,7 +14,7 @@ import numpy as np
 
 from .bits import WORD, at_least, bits_in, load_bytes, sum_bytes, whole_words
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
-from .mismatch import WAITING, compare_read, mark_no_calls, mark_waiting
+from .mismatch import NARROW, SEEN, compare_read, mark_no_calls, start_counting, stop_counting
 from .qc import is_quality
 from .records import (
     AHEAD,
@@ -472,7 +472,8 @@ def count_record(
     contig_length: Any,
     adapters: Any,
     far: Any,
-    waiting: Any,
+    narrow: Any,
+    seen: Any,
     out: Any,
 ) -> None:
     """Add row ``i`` of ``shape`` ``form`` to all counters. ``contig_length`` 0: there is no reference for it."""
@@ -483,7 +484,7 @@ def count_record(
     adapter = is_adapter(i, records, adapters)
     mismatches = np.int64(0)
     if compared:
-        mismatches = compare_read(i, records, stretch, origin, category, out.cycles, waiting)
+        mismatches = compare_read(i, records, stretch, origin, category, out.cycles, narrow, seen)
         errors = mismatches + form[1] + form[2]
         count_start(i, records, form[4], errors, stretch.letters, origin, contig_length, out)
     first_or_only = np.int64((flag & READ1) != 0) | np.int64((flag & PAIRED) == 0)
@@ -516,7 +517,8 @@ def count_mapped(
     contig_length: Any,
     adapters: Any,
     far: Any,
-    waiting: Any,
+    narrow: Any,
+    seen: Any,
     out: Any,
 ) -> None:
     """Add row ``first + k`` if it is mapped and starts in [start, stop) of contig ``tid``."""
@@ -524,9 +526,11 @@ def count_mapped(
     if records.tid[i] == tid and start <= records.pos[i] < stop and not records.flag[i] & UNMAPPED:
         if is_one_match(i, records):
             form = shape_of_one_match(records.l_seq[i])  # most: their zeros leave little to do
-            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, waiting, out)
+            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, narrow, seen, out)
         else:
-            count_record(i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, waiting, out)
+            count_record(
+                i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, narrow, seen, out
+            )
 
 
 @cpu_loop
@@ -542,14 +546,17 @@ def reads_cpu(
     contig_length: int,
     adapters: Any,
     far: Any,
-    waiting: Any,
+    narrow: Any,
+    seen: Any,
     out: ReadCounts,
 ) -> None:
-    waiting[0] = 0
+    start_counting(narrow, seen)
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, waiting, out)
-    mark_waiting(waiting, out.cycles)
+        count_mapped(
+            k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, narrow, seen, out
+        )
+    stop_counting(narrow, seen, out.cycles)
 
 
 @cuda_loop
@@ -565,47 +572,76 @@ def reads_cuda(
     contig_length: int,
     adapters: Any,
     far: Any,
-    waiting: Any,
+    narrow: Any,
+    seen: Any,
     out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, waiting, out)
+        count_mapped(
+            k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, narrow, seen, out
+        )
 
 
-def waiting_workspace_cpu() -> tuple[tuple[int], Any]:
-    """Shape and type of where bad bases wait (``mismatch``)."""
-    return (WAITING,), np.int64
+def narrow_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of counters of bad bases (``mismatch``)."""
+    return (NARROW,), np.uint8
 
 
-def waiting_workspace_cuda() -> tuple[tuple[int], Any]:
-    """The same for CUDA, where none wait, but an array is never empty."""
+def narrow_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, where there are none, but an array is never empty."""
+    return (1,), np.uint8
+
+
+def seen_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of what is known of the reads that these count."""
+    return (SEEN,), np.int64
+
+
+def seen_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, where there are none, but an array is never empty."""
     return (1,), np.int64
 
 
 @shared
 def count_unmapped(
-    k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, waiting: Any, out: Any
+    k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, narrow: Any, seen: Any, out: Any
 ) -> None:
     """Add row ``first + k`` if it is not mapped, or nowhere."""
     i = first + k
     if records.flag[i] & UNMAPPED or records.tid[i] < 0:
         nothing = np.int64(0)
-        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, waiting, out)
+        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, narrow, seen, out)
 
 
 @cpu_loop
 def unmapped_cpu(
-    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, waiting: Any, out: ReadCounts
+    n: int,
+    records: Records,
+    first: int,
+    stretch: Stretch,
+    adapters: Any,
+    far: Any,
+    narrow: Any,
+    seen: Any,
+    out: ReadCounts,
 ) -> None:
     for k in range(n):
-        count_unmapped(k, records, first, stretch, adapters, far, waiting, out)
+        count_unmapped(k, records, first, stretch, adapters, far, narrow, seen, out)
 
 
 @cuda_loop
 def unmapped_cuda(
-    n: int, records: Records, first: int, stretch: Stretch, adapters: Any, far: Any, waiting: Any, out: ReadCounts
+    n: int,
+    records: Records,
+    first: int,
+    stretch: Stretch,
+    adapters: Any,
+    far: Any,
+    narrow: Any,
+    seen: Any,
+    out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_unmapped(k, records, first, stretch, adapters, far, waiting, out)
+        count_unmapped(k, records, first, stretch, adapters, far, narrow, seen, out)

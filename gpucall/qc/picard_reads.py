@@ -55,7 +55,7 @@ class PicardReads:
         self._backend = backend
         self._adapters = backend.upload(adapter_pieces().copy())
         self._nothing = pack_reference(np.zeros(0, dtype=np.uint8), 0, backend).packed
-        self._waiting = backend.workspace("picard.waiting")
+        self._narrow, self._seen = backend.workspace("picard.narrow"), backend.workspace("picard.seen")
         self.far: Counter[int] = Counter()
         self.counts = ReadCounts(
             yields=zeros(2, kernel.YIELD_COLUMNS),
@@ -82,7 +82,8 @@ class PicardReads:
                 self._nothing,
                 self._adapters,
                 far,
-                self._waiting,
+                self._narrow,
+                self._seen,
                 self.counts,
             )
             self._keep(far)
@@ -117,7 +118,8 @@ class PicardReads:
                 contig_length,
                 self._adapters,
                 far,
-                self._waiting,
+                self._narrow,
+                self._seen,
                 self.counts,
             )
             self._keep(far)

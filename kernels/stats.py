@@ -81,7 +81,8 @@ class ReadTables(NamedTuple):
     quality    int32[QUALITY_CLASSES, COMMON, cycles]  bases by base quality and cycle
     rare       int64[QUALITY_CLASSES, 256, cycles]     the same of reads with a quality of ``COMMON`` or more
     codes      int32[BASE_CLASSES, CODES, cycles]      bases by 4-bit code, as they stand in the record, and cycle
-    gc         int64[2, GC_BINS]                       GC of first (or unpaired) and last reads, bin by bin
+    gc         int64[2, GC_BINS]                       GC of first (or unpaired) and last reads: what each bin has more
+                                                       than the one before
     bases      int64[FLAG_KEYS]                        bases by flag key, of all records but secondary ones
     indels     int64[2, longest]                       insertions, deletions by length - 1, of mapped reads
     ends       int64[4, cycles + 1]                    by cycle: insertions in first, last; deletions likewise
@@ -252,9 +253,9 @@ def count_cycles(i: Any, order: Any, records: Any, tables: Any) -> Any:
 @shared
 def count_gc(gc: Any, length: Any, last: Any, bins: Any) -> None:
     """Add a read to the bins of GC content that it fills (samtools stats 1.16, ``collect_orig_read_stats``)."""
-    stop = min((gc + 1) * (GC_BINS - 1) // length, GC_BINS - 1)
-    for k in range(gc * (GC_BINS - 1) // length, stop):
-        atomic_add(bins, last * GC_BINS + k, 1)
+    first, stop = gc * (GC_BINS - 1) // length, (gc + 1) * (GC_BINS - 1) // length
+    atomic_add(bins, last * GC_BINS + first, 1)
+    atomic_add(bins, last * GC_BINS + min(stop, GC_BINS - 1), -1)
 
 
 @shared

@@ -147,7 +147,7 @@ def read_tables(backend: Backend, tables: kernel.ReadTables) -> dict[str, Counts
     return {
         "quality": np.ascontiguousarray(quality.swapaxes(2, 3)),
         "bases": np.ascontiguousarray(codes.swapaxes(3, 4)).astype(np.int64),
-        "gc": host.gc.reshape(2, kernel.GC_BINS).copy(),
+        "gc": np.cumsum(host.gc.reshape(2, kernel.GC_BINS), axis=1),
         "by_flag": host.bases.copy(),
         "indels": host.indels.reshape(2, -1).copy(),
         "ends": host.ends.reshape(4, -1).copy(),

@@ -33,6 +33,8 @@ Progress = Callable[[int, int, str], None]
 ReadFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 T = TypeVar("T")
 
+LETTERS_KEPT = 16  # of the reference a batch keeps this part of its own size, and what it looked at last
+
 
 @dataclass
 class Stream:
@@ -99,7 +101,7 @@ class Stream:
     def letters(self, batch: Batch, tile: Tile) -> tuple[int, NDArray[np.uint8]]:
         """The reference under a tile, under its reads and around them: its first position, and its letters.
 
-        It is read once for all who ask, or now and then twice where they ask at one time.
+        It is read once for all who ask, unless they ask at one time, or the batch has few reads for much of the genome.
         """
         found = batch.letters.get(tile)
         if found is None:
@@ -107,7 +109,12 @@ class Stream:
             origin, stop = self._reach(contig, tile)
             reads_stop = int(batch.records.end[tile.row : tile.row_stop].max(initial=0)) + qc.MARGIN
             end = min(max(stop, reads_stop), self.reference.length(contig))
-            found = batch.letters[tile] = origin, self.reference.letters(contig, origin, end)
+            found = origin, self.reference.letters(contig, origin, end)
+            if (
+                sum(len(letters) for _, letters in list(batch.letters.values()))
+                < len(batch.records.raw) // LETTERS_KEPT
+            ):
+                batch.letters[tile] = found
         return found
 
     def stretch(self, batch: Batch, tile: Tile) -> tuple[int, NDArray[np.uint8]]:

@@ -279,7 +279,7 @@ def stream_sites(bam: Path, reference: Path, sites: SiteList) -> SiteBases:
         workers = [SiteCounts(placed, stream.backend) for _ in range(2)]
         for number, batch in enumerate(stream.batches()):
             for tile in batch.tiles:
-                stretch = stream.stretch(stream.source.header.names[tile.tid], tile)
+                stretch = stream.stretch(batch, tile)
                 rows = (tile.row, tile.row_stop)
                 workers[number % 2].add(batch.records, batch.device, tile.tid, tile.start, tile.stop, rows, stretch)
         workers[0].merge(workers[1])

@@ -30,7 +30,7 @@ def test_equals_cpu(cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch, ker
     expected, found = outputs(case, CpuBackend(), items), case.fresh(Interpreted())
     HostKernel(loop(kernel, "cuda").py_func, (items, *found), monkeypatch).run(items + 5)
     for number, (one, two) in enumerate(zip(found, expected, strict=True)):
-        if number != SCRATCH.get(kernel):
+        if number not in SCRATCH.get(kernel, ()):
             assert all(np.array_equal(a, b) for a, b in zip(arrays(one), arrays(two), strict=True)), number
     before = zip(arrays(case.arguments), arrays(found), strict=True)
     written = sum(not np.array_equal(a, b) for a, b in before)

@@ -162,9 +162,8 @@ def drawn_quality(state: Any, k: Any, weights: Any) -> Any:
 
 
 @shared
-def add_draw(quality: Any, draw: Any, terms: Any, total: Any, reached: Any, hits: Any) -> Any:
-    """Count the sum before draw number ``draw`` of all, and add the draw; the sum after it, 0 after the last term."""
-    term = draw % terms
+def add_draw(quality: Any, term: Any, terms: Any, total: Any, reached: Any, hits: Any) -> Any:
+    """Count the sum before draw ``term`` of some, and add the draw; the sum after it, 0 after the last one."""
     if term < hits.shape[0]:
         hits[term, reached[total]] += 1
     return total + quality if term + 1 < terms else np.int64(0)
@@ -206,7 +205,7 @@ def draw_sums_cpu(
         int64[m, thresholds + 1]: sums of 0, 1, ... m - 1 qualities by the thresholds that they reach.
     """
     state, begin, last = step(np.uint64(seed)), np.int64(0), np.int64(0)
-    draw, total = np.int64(0), np.int64(0)
+    draw, term, total = np.int64(0), np.int64(0), np.int64(0)
     fill_lanes(state, lanes)
     while draw < draws:
         for word in range(WORDS):
@@ -217,10 +216,12 @@ def draw_sums_cpu(
                 quality = drawn_quality(state, found[np.uint64(c)], weights)
                 number = begin + found[np.uint64(c)] + 1
                 while quality >= 0 and draw < draws and number - last > MOST_TRIES:
-                    total = add_draw(np.int64(0), draw, terms, total, reached, hits)
+                    total = add_draw(np.int64(0), term, terms, total, reached, hits)
                     last, draw = last + MOST_TRIES, draw + 1
+                    term = term + 1 if term + 1 < terms else np.int64(0)
                 if quality >= 0 and draw < draws:
-                    total = add_draw(quality, draw, terms, total, reached, hits)
+                    total = add_draw(quality, term, terms, total, reached, hits)
                     last, draw = number, draw + 1
+                    term = term + 1 if term + 1 < terms else np.int64(0)
             begin += STRIDE
             state = jump(state, STRIDE)

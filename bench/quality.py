@@ -1,5 +1,7 @@
 """quality: ``gpucall qc`` against the tools whose files it writes: first whether the files match, then the time.
 
+And what the quality control adds to calls, against the same calls without it (``bench.calls_alone``).
+
     python -m bench.quality --bam READS --reference REF [--json OUT] [--repeats 3]
 
 One thread each. On a busy machine compare the CPU seconds: they hardly depend on what else runs.
@@ -8,6 +10,7 @@ One thread each. On a busy machine compare the CPU seconds: they hardly depend o
 from __future__ import annotations
 
 import argparse
+import gzip
 import subprocess
 import sys
 import tempfile
@@ -25,6 +28,9 @@ from .pipeline import Command, take_turns, write_json
 SAME = "# CHK, Checksum"  # samtools stats' first line that does not name who ran it
 
 
+CALLS, ALONE = "gpucall call", "gpucall call without quality control"
+
+
 class MismatchError(GpucallError):
     """A file is not the tool's."""
 
@@ -35,6 +41,8 @@ def commands(bam: Path, reference: Path, folder: Path) -> dict[str, Command]:
     options = ["--quiet", "--device", "cpu", "--threads", "1", "--reference", str(reference), str(bam)]
     return {
         "gpucall qc": ([sys.executable, "-m", "gpucall", "qc", "--out", str(folder / "qc"), *options],),
+        CALLS: ([sys.executable, "-m", "gpucall", "call", "--out", str(folder / "calls"), *options],),
+        ALONE: ([sys.executable, "-m", "gpucall.bench.calls_alone", "--out", str(folder / "alone"), *options],),
         "samtools view -c": ([samtools, "view", "-c", str(bam)],),
         "samtools flagstat": ([samtools, "flagstat", str(bam)],),
         "samtools stats": ([samtools, "stats", str(bam)],),
@@ -65,6 +73,17 @@ def check_match(bam: Path, reference: Path, tools: dict[str, Command], folder: P
     for kind, (one, two) in pairs.items():
         if one != two:
             raise MismatchError(f"{files[kind].name} differs from the tool's file")
+    for name in (CALLS, ALONE):
+        said(name)
+    if records(folder / "calls") != records(folder / "alone"):
+        raise MismatchError("the calls differ without the quality control")
+
+
+def records(folder: Path) -> list[str]:
+    """The records of the VCF in a folder."""
+    (path,) = folder.glob("*.vcf.gz")
+    with gzip.open(path, "rt") as lines:
+        return [line for line in lines if not line.startswith("#")]
 
 
 def ratios(usages: dict[str, list[Usage]]) -> dict[str, float]:
@@ -74,6 +93,7 @@ def ratios(usages: dict[str, list[Usage]]) -> dict[str, float]:
     return {
         "gpucall qc / samtools view -c": round(seconds["gpucall qc"] / floor, 2),
         "flagstat, stats and mosdepth / samtools view -c": round(sum(seconds[name] for name in separate) / floor, 2),
+        f"{CALLS} / {ALONE}": round(seconds[CALLS] / seconds[ALONE], 2),
     }
 
 
@@ -90,7 +110,7 @@ def compare(bam: Path, reference: Path, repeats: int) -> dict[str, Any]:
         usages = take_turns(tools, repeats, lambda line: print(line, file=sys.stderr, flush=True))
     return {
         "input": {"reads": bam.name, "bytes": bam.stat().st_size, "reference": reference.name},
-        "matched": ["flagstat", "stats", "mosdepth summary", "mosdepth global dist"],
+        "matched": ["flagstat", "stats", "mosdepth summary", "mosdepth global dist", "calls"],
         "tools": {name: summary(found) for name, found in usages.items()},
         "ratios of CPU seconds": ratios(usages),
     }
@@ -109,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = provenance(f"{command} --repeats {options.repeats}")
         found = {**made, **compare(options.bam, options.reference, options.repeats)}
         for name, figures in found["tools"].items():
-            print(f"{name:20} {figures['median_seconds']:8.2f} s {figures['median_cpu_seconds']:8.2f} CPU s")
+            print(f"{name:36} {figures['median_seconds']:8.2f} s {figures['median_cpu_seconds']:8.2f} CPU s")
         for name, value in found["ratios of CPU seconds"].items():
             print(f"{value:8.2f}  {name}")
         if options.json:

@@ -43,8 +43,18 @@ def test_a_file_that_differs_stops_it(
         quality.check_match(sample.bam, sample.reference, tools, tmp_path)
 
 
+def test_calls_that_differ_without_quality_control_stop_it(
+    tmp_path: Path, sample: tricky_sample.Files, peer: Callable[[str], str]
+) -> None:
+    peer("mosdepth")
+    tools = quality.commands(sample.bam, sample.reference, tmp_path)
+    tools[quality.ALONE] = ([*tools[quality.ALONE][0], "--regions", "chr1:1-2500"],)
+    with pytest.raises(quality.MismatchError, match="calls differ"):
+        quality.check_match(sample.bam, sample.reference, tools, tmp_path)
+
+
 def test_ratios_are_of_medians_of_cpu_seconds() -> None:
-    seconds = {"gpucall qc": 2.0, "samtools view -c": 0.5}
+    seconds = {"gpucall qc": 2.0, "samtools view -c": 0.5, quality.CALLS: 3.0, quality.ALONE: 2.5}
     others = {"samtools flagstat": 0.5, "samtools stats": 2.0, "mosdepth -n": 1.0}
     usages = {name: [Usage(99.0, each, 0)] for name, each in {**seconds, **others}.items()}
-    assert list(quality.ratios(usages).values()) == [4.0, 7.0]
+    assert list(quality.ratios(usages).values()) == [4.0, 7.0, 1.2]

@@ -8,13 +8,10 @@ The modules of the quality control are imported all the same.
 
 from __future__ import annotations
 
+import importlib
+import runpy
 import sys
-from collections.abc import Sequence
 from typing import Any
-
-from gpucall import cli, engine, process, qc
-from gpucall.qc.gc_depth import GcReads
-from gpucall.reads import Batch
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -26,14 +23,17 @@ def no_files(*_: Any) -> dict[str, Any]:
     return {}
 
 
-def no_piece(self: engine.Run, batch: Batch, quality: qc.SampleQc) -> qc.OrderedPiece:
-    """In place of ``Stream.measure``."""
-    none = batch.records.pos[:0]
-    return qc.OrderedPiece(GcReads(none, none, none, none, none))
-
-
 def take_out() -> None:
     """Leave the quality control out of this process's calls."""
+    importlib.import_module("gpucall.process")  # as the command does first: its settings must come before NumPy's
+    from gpucall import engine, qc
+    from gpucall.qc.gc_depth import GcReads
+
+    def no_piece(run: Any, batch: Any, quality: Any) -> qc.OrderedPiece:
+        """In place of ``Stream.measure``."""
+        none = batch.records.pos[:0]
+        return qc.OrderedPiece(GcReads(none, none, none, none, none))
+
     replaced: dict[Any, dict[str, Any]] = {
         engine.Run: {"measure": no_piece},
         qc.SampleQc: {"figures": no_files, "curves": nothing},
@@ -46,12 +46,7 @@ def take_out() -> None:
             setattr(where, name, function)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command line; its exit code."""
-    take_out()
-    process.collect_rarely()
-    return cli.main(["call", *arguments])
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    take_out()
+    sys.argv[:] = ["gpucall", "call", *sys.argv[1:]]
+    runpy.run_module("gpucall", run_name="__main__")

@@ -117,7 +117,8 @@ def weak_losses(costs: Any, floor: int) -> Weak:
     loss = np.stack([EVEN - (het - same), full - (alt - same)], axis=1)
     fix = np.zeros((STRONG + 1, FIXES), dtype=np.int32)
     fix[:STRONG, 1:3] = -loss
-    fix[: min(floor, STRONG), :3] = [(-1, -EVEN, -each) for each in full[:floor].tolist()]
+    for each in quality[:floor].tolist():
+        fix[each, :3] = -1, -EVEN, -full[each]
     return Weak(loss.astype(np.int32), fix)
 
 

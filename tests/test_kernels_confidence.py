@@ -167,3 +167,14 @@ def test_lines_equal_naive(rows: list[tuple[int, ...]], lengths: bool, contig: s
     expected = [naive_confidence.block_line(contig, row, name, lengths) for row in table.tolist()]
     assert text.decode() == "".join(expected)
     assert stops == np.cumsum([len(line) for line in expected]).tolist()
+
+
+@pytest.mark.parametrize("floor", [0, 6, kernel.STRONG, kernel.STRONG + 5])
+def test_weak_bases_say_less_or_nothing(floor: int) -> None:
+    weak = kernel.weak_losses(base_costs(CAP), floor)
+    for quality in range(kernel.STRONG):
+        het, alt = weak.loss[quality].tolist()
+        counted = [0, -het, -alt, 0]
+        nothing = [-1, -kernel.EVEN, -(64 * quality + kernel.THIRD), 0]
+        assert weak.fix[quality].tolist() == (nothing if quality < floor else counted)
+    assert not weak.fix[kernel.STRONG].any()

@@ -168,8 +168,8 @@ SCRATCH: dict[str, tuple[int, ...]] = {
     "pairhmm.scores": (5,),
     "stats.reads": (3,),
     "wgs.aligned": (7, 8),
-    "picard.reads": (10, 11),
-    "picard.unmapped": (5, 6),
+    "picard.reads": (10,),
+    "picard.unmapped": (5,),
     "pileup.evidence": (6,),
 }
 

@@ -26,8 +26,6 @@ from .measure import Usage, find_tool, provenance, run, summary
 from .pipeline import Command, take_turns, write_json
 
 SAME = "# CHK, Checksum"  # samtools stats' first line that does not name who ran it
-
-
 CALLS, ALONE = "gpucall call", "gpucall call without quality control"
 
 

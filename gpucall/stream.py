@@ -33,7 +33,7 @@ Progress = Callable[[int, int, str], None]
 ReadFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 T = TypeVar("T")
 
-LETTERS_KEPT = 16  # of the reference a batch keeps this part of its own size, and what it looked at last
+LETTERS_KEPT = 16  # a batch keeps letters of the reference until they take more than this part of its bytes
 
 
 @dataclass

@@ -77,11 +77,6 @@ def masked_equal(some: Any, inside: Any, value: Any) -> Any:
     return word_of((some & inside) == value, 0)
 
 
-def unlike_bytes(one: Any, two: Any) -> Any:
-    """uint64: bit k is set where byte k of 64 is not that of the other 64 (CPU only)."""
-    return word_of(one != two, 0)
-
-
 def unlike_bits(one: Any, two: Any, inside: Any) -> Any:
     """uint64: bit k is set where byte k of 64 differs from that of the other 64 in its bits ``inside`` (CPU only)."""
     return word_of((one ^ two) & np.uint8(inside), 0)
@@ -180,7 +175,6 @@ def add_bytes_of(word: Any, change: Any, numbers: Any, at: Any) -> None:
 
 PLANES = 4  # of 64 bytes: bit k of byte n in plane j is bit j of how often it was set
 ROWS = 1 << PLANES  # of 64 bytes that are added to planes at once
-MOST_IN_PLANES = ROWS - 1  # that they hold
 
 
 def add_rows(rows: Any, at: Any, planes: Any, start: Any) -> Any:

@@ -129,14 +129,6 @@ def _masked_equal(_typing: Any, some: Any, inside: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _unlike_bytes(_typing: Any, one: Any, two: Any) -> Any:
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(builder.icmp_unsigned("!=", *arguments), LONG)
-
-    return types.uint64(BYTES_TYPE, BYTES_TYPE), emit
-
-
-@intrinsic
 def _unlike_bits(_typing: Any, one: Any, two: Any, inside: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         differing = builder.and_(builder.xor(*arguments[:2]), _everywhere(builder, arguments[2]))
@@ -465,11 +457,6 @@ def _below_bytes_on_cpu(some: Any, value: Any) -> Any:
 @on_cpu(bits.masked_equal)
 def _masked_equal_on_cpu(some: Any, inside: Any, value: Any) -> Any:
     return _masked_equal(some, inside, value)
-
-
-@on_cpu(bits.unlike_bytes)
-def _unlike_bytes_on_cpu(one: Any, two: Any) -> Any:
-    return _unlike_bytes(one, two)
 
 
 @on_cpu(bits.unlike_bits)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, below_bytes, bits_from, plain_bytes, unlike_bytes
+from .bits import WORD, below_bytes, bits_from, plain_bytes, unlike_bits
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import CIGAR_D, CIGAR_I, Records, consumes_reference, u32
 from .scalar import lowest_bit
@@ -58,7 +58,7 @@ def equal_a_unit_on(code: Any, first: Any, unit: Any) -> Any:
     """uint64: bit k is set where base ``first + k`` is known and equals the one a unit on."""
     if first + unit + WORD <= code.shape[0]:
         some = plain_bytes(code, first)
-        return below_bytes(some, 4) & ~unlike_bytes(some, plain_bytes(code, first + unit))
+        return below_bytes(some, 4) & ~unlike_bits(some, plain_bytes(code, first + unit), 255)
     word = np.uint64(0)
     for k in range(code.shape[0] - unit - first):
         word |= np.uint64(is_equal(code, first + k, unit)) << np.uint64(k)

@@ -1,8 +1,8 @@
 """levels: the few qualities that a sequencer gives, to be looked for 64 bytes at a time, on a CPU.
 
-Today's sequencers give 4 to 8 qualities. Comparing 64 bytes with each of them costs less than looking up each byte,
-which is what is left where there are more. A kernel keeps the levels that it met in ``LEVELS_SIZE`` bytes, which are
-zeros at first.
+Today's sequencers give 4 to 8 qualities. So a bit of a byte can stand for each, and 64 qualities become such bytes at
+once. That costs less than looking at one after the other, which is what is left where there are more than ``LEVELS``. A
+kernel keeps the levels that it met in ``LEVELS_SIZE`` bytes, which are zeros at first.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
-"""mismatch: a read's bases against the reference, 16 packed bases a step where nothing differs.
+"""mismatch: a read's bases against the reference, packed as they are: 16 a step, 128 on a CPU.
 
 Bases are equal where their 4-bit codes are (SequenceUtil.basesEqual of htsjdk 3.0): N is no mismatch to N.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, add_word, bits_in, first_bits, masked_equal, plain_bytes, unlike_bits, whole_words
+from .bits import WORD, add_word, bits_in, masked_equal, plain_bytes, unlike_bits, whole_words
 from .jit import atomic_add, on_cpu, on_cuda, shared
 from .records import REVERSE, consumes_query, consumes_reference, u32, u64
-from .scalar import has_unknown_bases, is_match, lowest_bit, nt16_at
+from .scalar import from_whole_bytes, half_lanes, has_unknown_bases, is_match, lowest_bit, nt16_at
 
 NT16_N = 15
 LOWEST_BITS = np.uint64(0x1111111111111111)  # of 16 4-bit codes
@@ -109,8 +109,7 @@ def compare_block(
     stretch: Any,
     category: Any,
     cycles: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
 ) -> Any:
     """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
     return compare_by_word(records, i, query, at, length, stretch, category, cycles)
@@ -118,8 +117,7 @@ def compare_block(
 
 # On a CPU bad bases are counted in 8 bits first, 64 at once: of each class of reads, by their place in a block. A class
 # is a category and a strand; of reverse reads those of one length, the first that is met, for cycles count from their
-# end. ``narrow`` uint8[NARROW]: of each class the counters of bases in the upper and in the lower halves of bytes;
-# ``seen`` int64[SEEN]: of each class how many reads were counted, and their length.
+# end.
 CLASSES = 2 * 3  # strands, categories
 HALF_WIDTH = 4 * WORD  # bytes of a block that have counters
 CLASS_WIDTH = 2 * HALF_WIDTH
@@ -127,47 +125,58 @@ MOST_READS = 255  # that a counter holds
 NARROW, SEEN = CLASSES * CLASS_WIDTH, 2 * CLASSES
 
 
+class BadBases(NamedTuple):
+    """What counts bad bases on a CPU.
+
+    counters  uint8[NARROW]  of each class, of bases in the upper and then in the lower halves of bytes
+    seen      int64[SEEN]    of each class how many blocks were counted since its counters were 0, and the reads' length
+    """
+
+    counters: Any
+    seen: Any
+
+
 @shared
-def start_counting(narrow: Any, seen: Any) -> None:
+def start_counting(bad: Any) -> None:
     """Nothing is counted yet."""
     for at in range(NARROW):
-        narrow[at] = 0
+        bad.counters[at] = 0
     for at in range(SEEN):
-        seen[at] = 0
+        bad.seen[at] = 0
 
 
 @shared
-def empty_class(number: Any, narrow: Any, seen: Any, cycles: Any) -> None:
+def empty_class(number: Any, bad: Any, cycles: Any) -> None:
     """Add what was counted of a class to the cycles."""
-    category, reverse, length = number >> 1, number & 1, seen[2 * number + 1]
+    category, reverse, length = number >> 1, number & 1, bad.seen[2 * number + 1]
     for k in range(CLASS_WIDTH):  # the place in a block
         at = number * CLASS_WIDTH + (k & 1) * HALF_WIDTH + (k >> 1)
-        if narrow[at]:
+        if bad.counters[at]:
             cycle = length - k if reverse else k + 1
-            cycles[category, min(cycle, cycles.shape[1] - 1)] += narrow[at]
-            narrow[at] = 0
-    seen[2 * number] = 0
+            cycles[category, min(cycle, cycles.shape[1] - 1)] += bad.counters[at]
+            bad.counters[at] = 0
+    bad.seen[2 * number] = 0
 
 
 @shared
-def stop_counting(narrow: Any, seen: Any, cycles: Any) -> None:
+def stop_counting(bad: Any, cycles: Any) -> None:
     """Add all that was counted to the cycles."""
     for number in range(CLASSES):
-        empty_class(number, narrow, seen, cycles)
+        empty_class(number, bad, cycles)
 
 
 @shared
-def class_of(records: Any, i: Any, size: Any, category: Any, narrow: Any, seen: Any, cycles: Any) -> Any:
+def class_of(records: Any, i: Any, size: Any, category: Any, bad: Any, cycles: Any) -> Any:
     """The class whose counters hold another block of ``size`` bytes of row ``i``; -1: none do."""
     reverse, length = np.int64((records.flag[i] & REVERSE) != 0), np.int64(records.l_seq[i])
     number = 2 * np.int64(category) + reverse
-    if seen[2 * number + 1] == 0:
-        seen[2 * number + 1] = length
-    if size > HALF_WIDTH or (reverse and seen[2 * number + 1] != length):
+    if bad.seen[2 * number + 1] == 0:
+        bad.seen[2 * number + 1] = length
+    if size > HALF_WIDTH or (reverse and bad.seen[2 * number + 1] != length):
         return np.int64(-1)
-    if seen[2 * number] == MOST_READS:
-        empty_class(number, narrow, seen, cycles)
-    seen[2 * number] += 1
+    if bad.seen[2 * number] == MOST_READS:
+        empty_class(number, bad, cycles)
+    bad.seen[2 * number] += 1
     return number
 
 
@@ -196,33 +205,29 @@ def _compare_block_cpu(
     stretch: Any,
     category: Any,
     cycles: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
 ) -> Any:
     """128 bases a step: those in the upper halves of 64 bytes, and those in the lower halves."""
-    raw, first = records.raw, query & 1
-    packed = stretch.odd if (at + first) & 1 else stretch.even
-    byte, place = records.seq[i] + ((query + first) >> 1), (at + first + 1) >> 1
-    size = (length - first + 1) >> 1
-    room = whole_words(size)
+    raw = records.raw
+    first, byte, place, size = from_whole_bytes(records.seq[i], query, at, length)
+    packed, room = stretch.odd if (at + first) & 1 else stretch.even, whole_words(size)
     if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
         return compare_by_word(records, i, query, at, length, stretch, category, cycles)
     found = judge_first(records, i, query, at, stretch, category, cycles) if first else np.int64(0)
     number = np.int64(-1)
     if category >= 0 and not first:
-        number = class_of(records, i, size, category, narrow, seen, cycles)
+        number = class_of(records, i, size, category, bad, cycles)
     for done in range(0, size, WORD):
         some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
-        uppers = first_bits(size - done)
-        lowers = first_bits(((length - first) >> 1) - done)
+        uppers, lowers = half_lanes(length - first - 2 * done)
         upper, lower = unlike_bits(some, expected, 0xF0) & uppers, unlike_bits(some, expected, 0x0F) & lowers
         found += np.int64(bits_in(upper) + bits_in(lower))
         if category >= 0:
             upper |= masked_equal(some, 0xF0, 0xF0) & uppers
             lower |= masked_equal(some, 0x0F, 0x0F) & lowers
             if number >= 0:
-                add_word(upper, narrow, number * CLASS_WIDTH + done)
-                add_word(lower, narrow, number * CLASS_WIDTH + HALF_WIDTH + done)
+                add_word(upper, bad.counters, number * CLASS_WIDTH + done)
+                add_word(lower, bad.counters, number * CLASS_WIDTH + HALF_WIDTH + done)
             else:
                 mark_bits(upper, first + 2 * done, records, i, category, cycles)
                 mark_bits(lower, first + 2 * done + 1, records, i, category, cycles)
@@ -230,16 +235,14 @@ def _compare_block_cpu(
 
 
 @shared
-def compare_read(
-    i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any, narrow: Any, seen: Any
-) -> Any:
+def compare_read(i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any, bad: Any) -> Any:
     """Mismatches of row ``i`` over its aligned bases; the stretch starts at ``origin``."""
     found, query, at = np.int64(0), np.int64(0), np.int64(records.pos[i]) - origin
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)
         operation, length = word & 15, word >> 4
         if is_match(operation):
-            found += compare_block(records, i, query, at, length, stretch, category, cycles, narrow, seen)
+            found += compare_block(records, i, query, at, length, stretch, category, cycles, bad)
         at += length * consumes_reference(operation)
         query += length * consumes_query(operation)
     return found

@@ -472,8 +472,7 @@ def count_record(
     contig_length: Any,
     adapters: Any,
     far: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
     out: Any,
 ) -> None:
     """Add row ``i`` of ``shape`` ``form`` to all counters. ``contig_length`` 0: there is no reference for it."""
@@ -484,7 +483,7 @@ def count_record(
     adapter = is_adapter(i, records, adapters)
     mismatches = np.int64(0)
     if compared:
-        mismatches = compare_read(i, records, stretch, origin, category, out.cycles, narrow, seen)
+        mismatches = compare_read(i, records, stretch, origin, category, out.cycles, bad)
         errors = mismatches + form[1] + form[2]
         count_start(i, records, form[4], errors, stretch.letters, origin, contig_length, out)
     first_or_only = np.int64((flag & READ1) != 0) | np.int64((flag & PAIRED) == 0)
@@ -517,8 +516,7 @@ def count_mapped(
     contig_length: Any,
     adapters: Any,
     far: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
     out: Any,
 ) -> None:
     """Add row ``first + k`` if it is mapped and starts in [start, stop) of contig ``tid``."""
@@ -526,11 +524,9 @@ def count_mapped(
     if records.tid[i] == tid and start <= records.pos[i] < stop and not records.flag[i] & UNMAPPED:
         if is_one_match(i, records):
             form = shape_of_one_match(records.l_seq[i])  # most: their zeros leave little to do
-            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, narrow, seen, out)
+            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, bad, out)
         else:
-            count_record(
-                i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, narrow, seen, out
-            )
+            count_record(i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, bad, out)
 
 
 @cpu_loop
@@ -546,17 +542,14 @@ def reads_cpu(
     contig_length: int,
     adapters: Any,
     far: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
     out: ReadCounts,
 ) -> None:
-    start_counting(narrow, seen)
+    start_counting(bad)
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        count_mapped(
-            k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, narrow, seen, out
-        )
-    stop_counting(narrow, seen, out.cycles)
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, bad, out)
+    stop_counting(bad, out.cycles)
 
 
 @cuda_loop
@@ -572,15 +565,12 @@ def reads_cuda(
     contig_length: int,
     adapters: Any,
     far: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
     out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_mapped(
-            k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, narrow, seen, out
-        )
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, bad, out)
 
 
 def narrow_workspace_cpu() -> tuple[tuple[int], Any]:
@@ -604,14 +594,12 @@ def seen_workspace_cuda() -> tuple[tuple[int], Any]:
 
 
 @shared
-def count_unmapped(
-    k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, narrow: Any, seen: Any, out: Any
-) -> None:
+def count_unmapped(k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, bad: Any, out: Any) -> None:
     """Add row ``first + k`` if it is not mapped, or nowhere."""
     i = first + k
     if records.flag[i] & UNMAPPED or records.tid[i] < 0:
         nothing = np.int64(0)
-        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, narrow, seen, out)
+        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, bad, out)
 
 
 @cpu_loop
@@ -622,12 +610,11 @@ def unmapped_cpu(
     stretch: Stretch,
     adapters: Any,
     far: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
     out: ReadCounts,
 ) -> None:
     for k in range(n):
-        count_unmapped(k, records, first, stretch, adapters, far, narrow, seen, out)
+        count_unmapped(k, records, first, stretch, adapters, far, bad, out)
 
 
 @cuda_loop
@@ -638,10 +625,9 @@ def unmapped_cuda(
     stretch: Stretch,
     adapters: Any,
     far: Any,
-    narrow: Any,
-    seen: Any,
+    bad: Any,
     out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_unmapped(k, records, first, stretch, adapters, far, narrow, seen, out)
+        count_unmapped(k, records, first, stretch, adapters, far, bad, out)

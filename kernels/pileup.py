@@ -1,6 +1,6 @@
 """pileup: what in the reads differs from the reference, position by position, and the full evidence at chosen sites.
 
-More than 95 % of bases equal the reference. So the first pass compares packed words of 16 bases and counts only what
+More than 95 % of bases equal the reference. So the first pass compares packed bases, many at once, and counts only what
 differs (``evidence``); the second gathers every read at the sites where that looks like a variant (``sites``).
 """
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, bits_in, first_bits, plain_bytes, prefetch, unlike_bits, whole_words
+from .bits import WORD, bits_in, plain_bytes, prefetch, unlike_bits, whole_words
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .records import (
     AHEAD,
@@ -26,7 +26,7 @@ from .records import (
     u32,
     u64,
 )
-from .scalar import base_at, is_match, lowest_bit, query_index
+from .scalar import base_at, from_whole_bytes, half_lanes, is_match, lowest_bit, query_index
 
 
 class Reference(NamedTuple):
@@ -223,11 +223,9 @@ def _compare_segment_cpu(
     waiting: Any,
 ) -> Any:
     """128 bases a step: those in the upper halves of 64 bytes, and those in the lower halves."""
-    raw, first = records.raw, query & 1
-    packed = reference.odd if (at + first) & 1 else reference.even
-    byte, place = records.seq[row] + ((query + first) >> 1), (at + first + 1) >> 1
-    size = (length - first + 1) >> 1
-    room = whole_words(size)
+    raw = records.raw
+    first, byte, place, size = from_whole_bytes(records.seq[row], query, at, length)
+    packed, room = reference.odd if (at + first) & 1 else reference.even, whole_words(size)
     if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
         compare_by_word(records, row, query, at, length, reference, evidence, floor)
         return
@@ -235,11 +233,10 @@ def _compare_segment_cpu(
         compare_base(records, row, query, at, reference, evidence, floor)
     for done in range(0, size, WORD):
         some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
-        upper = unlike_bits(some, expected, 0xF0) & first_bits(size - done)
-        lower = unlike_bits(some, expected, 0x0F) & first_bits(((length - first) >> 1) - done)
-        start = at + first + 2 * done
-        write_differences(upper, start, row, query - at, evidence, waiting)
-        write_differences(lower, start + 1, row, query - at, evidence, waiting)
+        uppers, lowers = half_lanes(length - first - 2 * done)
+        start, shift = at + first + 2 * done, query - at
+        write_differences(unlike_bits(some, expected, 0xF0) & uppers, start, row, shift, evidence, waiting)
+        write_differences(unlike_bits(some, expected, 0x0F) & lowers, start + 1, row, shift, evidence, waiting)
         if waiting[0] >= MOST_WAITING:
             count_waiting(records, reference, evidence, floor, waiting)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, load_bytes, masked_equal, whole_words
+from .bits import WORD, first_bits, masked_equal, plain_bytes, whole_words
 from .jit import on_cpu, on_cuda, shared, when_compiling
 from .records import CIGAR_EQ, CIGAR_M, CIGAR_X, consumes_query, consumes_reference, u32
 
@@ -86,6 +86,23 @@ def finds_unknown_base(i: Any, records: Any) -> Any:
     return unknown != 0
 
 
+@shared
+def from_whole_bytes(seq: Any, query: Any, at: Any, length: Any) -> Any:
+    """How ``length`` bases from ``query`` on, packed from byte ``seq`` on, meet a packed reference at its base ``at``.
+
+    Returns how many of them (0 or 1) come before a byte of two of them begins, that byte and the one of the reference
+    (of its packing in which base ``at``, so many moved on, begins a byte), and how many bytes hold the rest.
+    """
+    first = query & 1
+    return first, seq + ((query + first) >> 1), (at + first + 1) >> 1, (length - first + 1) >> 1
+
+
+@shared
+def half_lanes(count: Any) -> Any:
+    """Of 64 bytes of two bases each, the first ``count`` bases: lanes of those in upper, of those in lower halves."""
+    return first_bits((count + 1) >> 1), first_bits(count >> 1)
+
+
 @on_cuda
 def has_unknown_bases(i: Any, records: Any) -> Any:
     """True where a base of row ``i`` is N."""
@@ -99,7 +116,6 @@ def _has_unknown_bases_cpu(i: Any, records: Any) -> Any:
         return finds_unknown_base(i, records)
     found = np.uint64(0)
     for done in range(0, (length + 1) >> 1, WORD):
-        firsts = load_bytes(raw, start + done, 0, min(WORD, ((length + 1) >> 1) - done), 0)
-        seconds = load_bytes(raw, start + done, 0, min(WORD, (length >> 1) - done), 0)
-        found |= masked_equal(firsts, 0xF0, 0xF0) | masked_equal(seconds, 0x0F, 0x0F)
+        some, (uppers, lowers) = plain_bytes(raw, start + done), half_lanes(length - 2 * done)
+        found |= masked_equal(some, 0xF0, 0xF0) & uppers | masked_equal(some, 0x0F, 0x0F) & lowers
     return found != np.uint64(0)

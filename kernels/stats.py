@@ -403,7 +403,7 @@ def write_levels(start: Any, size: Any, reverse: Any, raw: Any, rows: Any, width
     for done in range(0, size, WORD):
         first, low, high = lanes_of(start, size, done, reverse)
         some = load_bytes(raw, first, low, high, 255)
-        marks = marks_of(some, 0, work)
+        marks = marks_of(some, 0, work)  # the parts are written out: a loop over one or two costs more than its work
         unknown = masked_equal(marks, 255, 0)
         store_bytes(marks, work, rows + ROWS * done)
         if levels_of(work) > PART:

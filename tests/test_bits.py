@@ -45,7 +45,7 @@ def ask_words(one: Any, two: Any, low: int, high: int, value: int, inside: int, 
     here = bits.lanes(low, high)
     out[0] = here
     out[1] = bits.masked_equal(some, inside, value)
-    out[2] = bits.unlike_bytes(some, others)
+    out[2] = bits.unlike_bits(some, others, 255)
     out[12] = bits.unlike_bits(some, others, inside)
     out[13] = bits.first_bits(high)
     out[3] = bits.at_least(some, value & 127)

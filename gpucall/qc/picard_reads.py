@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..backend import Backend
 from ..kernels import picard as kernel
+from ..kernels.mismatch import BadBases
 from ..kernels.picard import ReadCounts
 from ..kernels.records import Records
 from ..kernels.scalar import NT16_OF_ASCII
@@ -55,7 +56,7 @@ class PicardReads:
         self._backend = backend
         self._adapters = backend.upload(adapter_pieces().copy())
         self._nothing = pack_reference(np.zeros(0, dtype=np.uint8), 0, backend).packed
-        self._narrow, self._seen = backend.workspace("picard.narrow"), backend.workspace("picard.seen")
+        self._bad = BadBases(backend.workspace("picard.narrow"), backend.workspace("picard.seen"))
         self.far: Counter[int] = Counter()
         self.counts = ReadCounts(
             yields=zeros(2, kernel.YIELD_COLUMNS),
@@ -82,8 +83,7 @@ class PicardReads:
                 self._nothing,
                 self._adapters,
                 far,
-                self._narrow,
-                self._seen,
+                self._bad,
                 self.counts,
             )
             self._keep(far)
@@ -118,8 +118,7 @@ class PicardReads:
                 contig_length,
                 self._adapters,
                 far,
-                self._narrow,
-                self._seen,
+                self._bad,
                 self.counts,
             )
             self._keep(far)

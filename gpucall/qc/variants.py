@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 
 LONGEST_INDEL = 49  # bp; GA4GH: short insertions and deletions are those below 50
 TRANSITIONS = frozenset({"AG", "GA", "CT", "TC"})
@@ -101,9 +101,6 @@ def kinds_of_record(ref: str, alts: tuple[str, ...], genotype: tuple[int, ...]) 
     return tuple(names)
 
 
-kinds_of_snv = cache(kinds_of_record)
-
-
 class VariantCounts:
     """Records of each kind; what was never added is absent from the result."""
 
@@ -116,9 +113,7 @@ class VariantCounts:
         ``genotype`` holds allele numbers, -1: missing. Records without an alternate allele in it are not variants of
         the sample.
         """
-        record = (ref, tuple(alts), tuple(genotype))
-        plain = len(ref) == 1 and len(alts) == 1 and len(alts[0]) == 1  # of these there are few kinds
-        for name in kinds_of_snv(*record) if plain else kinds_of_record(*record):
+        for name in kinds_of_record(ref, tuple(alts), tuple(genotype)):
             self.counts[name] += times
 
     def merge(self, other: VariantCounts) -> None:

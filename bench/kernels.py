@@ -59,7 +59,9 @@ class Case:
     def fresh(self, backend: Backend) -> tuple[Any, ...]:
         """Arguments on a device to work on, for kernels write to theirs, with the workspace that the device needs."""
         arguments = [backend.upload(argument) for argument in copy.deepcopy(self.arguments)]
-        if self.sizes:
+        if self.kernel == "chain.link":
+            arguments[SCRATCH[self.kernel][0]] = backend.to_chain(arguments[0].name_hash)
+        elif self.sizes:
             arguments[SCRATCH[self.kernel][0]] = backend.workspace(self.kernel, *self.sizes)
         return tuple(arguments)
 
@@ -165,6 +167,7 @@ def check_match(case: Case, backend: Backend) -> None:
 
 # Arguments that are workspace, of which each device makes its own use.
 SCRATCH: dict[str, tuple[int, ...]] = {
+    "chain.link": (2,),
     "pairhmm.scores": (5,),
     "stats.reads": (3,),
     "wgs.aligned": (7, 8),

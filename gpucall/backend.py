@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any
 
 from .errors import DeviceMemoryError, NoUsableDevice, UsageError
-from .kernels import group
 
 CACHE_LINE = 64  # bytes; vectors that lie across two cost twice
 
@@ -50,11 +49,11 @@ class CpuBackend:
         start = -memory.ctypes.data % CACHE_LINE
         return memory[start : start + size].view(kind).reshape(shape)
 
-    def grouped(self, keys: Any) -> Any:
-        """Rows int64[n] so that those of equal ``keys`` uint64[n], which are hashes, are neighbours, in their order."""
-        order, starts = (self.xp.empty(size, dtype=self.xp.int64) for size in (len(keys), group.STARTS))
-        group.grouped(len(keys), keys, starts, order)
-        return order
+    def to_chain(self, hashes: Any) -> Any:
+        """What the kernel ``chain.link`` works with, by the names' hashes uint64[n]: memory, or rows in their order."""
+        if self.target == "cpu":
+            return self.workspace("chain.link", len(hashes))
+        return self.xp.argsort(hashes, kind="stable")
 
     def upload(self, value: Any) -> Any:
         """The array (or named tuple of arrays) where kernels can reach it."""
@@ -125,8 +124,8 @@ class CudaBackend:
         shape, kind = loop(f"{kernel}_workspace", self.target)(*sizes)
         return self.xp.empty(shape, dtype=kind)
 
-    def grouped(self, keys: Any) -> Any:
-        return self.xp.argsort(keys, kind="stable")
+    def to_chain(self, hashes: Any) -> Any:
+        return self.xp.argsort(hashes, kind="stable")
 
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)

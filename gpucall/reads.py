@@ -19,6 +19,7 @@ from .backend import Backend
 from .config import Batching, Filters
 from .errors import CorruptInput, HostMemoryError, InputError
 from .io.alignments import PIECE_BYTES, Header, Piece, RecordSource, wait_for, words
+from .kernels import chain
 from .kernels import records as kernel
 from .kernels.records import Records
 from .tiles import Intervals
@@ -83,20 +84,17 @@ def decode(raw: NDArray[np.uint8], offsets: NDArray[np.int64], header: Header, b
 
 
 def find_mates(records: Records, host: Records, backend: Backend) -> None:
-    """Fill ``records.mate``: each primary read's overlapping mate in the same batch."""
+    """Fill ``records.earlier`` and ``records.mate`` of rows that are sorted by position, in the same batch."""
     n = len(host.pos)
     if n == 0:
         return
     xp = backend.xp
     longest = int((host.end.astype(np.int64) - host.pos).max())
-    marks = xp.zeros(n, dtype=xp.uint8)
-    backend.launch("records.mate_candidates", n, records, longest, marks)
-    rows = xp.flatnonzero(marks).astype(xp.int32)
-    rows = rows[backend.grouped(records.name_hash[rows])]
-    backend.launch("records.mates", len(rows), records, rows, records.name_hash[rows])
-    mutual = xp.empty(n, dtype=xp.int32)
-    backend.launch("records.mutual", n, records, mutual)
-    records.mate[:] = mutual
+    mate, later = xp.empty(n, dtype=xp.int32), xp.empty(n, dtype=xp.int32)
+    later[:] = chain.NO_ROW
+    backend.launch("chain.link", n, records, longest, backend.to_chain(records.name_hash))
+    backend.launch("chain.mates", n, records, mate, later)
+    backend.launch("chain.mutual", n, records, mate, later)
 
 
 def sort_keys(tid: NDArray[np.int32], pos: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -154,7 +152,8 @@ class Batcher:
             if batch.tiles or len(batch.records.pos) > batch.first_new:
                 find_mates(batch.device, batch.records, self.backend)
                 if batch.device is not batch.records:
-                    batch.records.mate[:] = self.backend.download(batch.device.mate)
+                    for column in ("earlier", "mate"):
+                        getattr(batch.records, column)[:] = self.backend.download(getattr(batch.device, column))
                 yield batch
             carried = pack_rows(batch.records, carry)
             verdicts = np.where(decided[carry], batch.usable[carry], 2).astype(np.uint8)

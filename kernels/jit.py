@@ -215,3 +215,34 @@ if HAVE_NUMBA_CUDA and not SIMULATOR:
             cuda.atomic.add(array, index, value)
 
         return implementation
+
+
+def atomic_min(array: Any, index: Any, value: Any) -> None:
+    """``array[index]`` becomes ``value`` where that is less; no other thread can interrupt it (see ``atomic_add``)."""
+    with _simulator_lock:
+        array[index] = min(array[index], value)
+
+
+def _atomic_min_cpu(array: Any, index: Any, value: Any) -> Any:
+    def implementation(array: Any, index: Any, value: Any) -> None:
+        if value < array[index]:
+            array[index] = value
+
+    return implementation
+
+
+@when_compiling
+def _overload_atomic_min() -> None:
+    from numba.extending import overload
+
+    overload(atomic_min)(_atomic_min_cpu)
+
+
+if HAVE_NUMBA_CUDA and not SIMULATOR:
+
+    @cuda_overload(atomic_min)
+    def _atomic_min_cuda(array: Any, index: Any, value: Any) -> Any:
+        def implementation(array: Any, index: Any, value: Any) -> None:
+            cuda.atomic.min(array, index, value)
+
+        return implementation

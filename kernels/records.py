@@ -33,6 +33,7 @@ class Records(NamedTuple):
     mate_pos   int32[n]  next_pos
     tlen       int32[n]  signed template length
     name_hash  uint64[n] 64-bit hash of the read name
+    earlier    int32[n]  the last row before it of its name that may reach its position (``chain``), -1: none
     mate       int32[n]  row of the overlapping primary mate in the same batch, -1: none
     status     uint8[n]  OK or what is wrong with the record (``STATUS_TEXT``)
     """
@@ -53,6 +54,7 @@ class Records(NamedTuple):
     mate_pos: Any
     tlen: Any
     name_hash: Any
+    earlier: Any
     mate: Any
     status: Any
 
@@ -203,7 +205,7 @@ def decode_record(i: Any, records: Any, contig_lengths: Any) -> Any:
     records.mate_tid[i] = mate_tid
     records.mate_pos[i] = i32(raw, at + 28)
     records.tlen[i] = i32(raw, at + 32)
-    records.mate[i] = -1
+    records.earlier[i] = records.mate[i] = -1
     if l_seq < 0 or qual + l_seq > stop:
         return BAD_SIZE
     if l_name < 1 or raw[cigar - 1] != 0:
@@ -306,18 +308,6 @@ def interleave(raw: Any, starts: Any, out: Any, places: Any) -> int:
 
 
 @shared
-def may_overlap_mate(i: Any, records: Any, longest: Any) -> Any:
-    """True for a primary read of a mapped pair on one contig whose mate may share reference bases with it."""
-    flag = records.flag[i]
-    if flag & (UNMAPPED | MATE_UNMAPPED | SECONDARY | SUPPLEMENTARY) or not flag & PAIRED:
-        return False
-    if records.tid[i] != records.mate_tid[i]:
-        return False
-    mate_pos = records.mate_pos[i]
-    return mate_pos < records.end[i] and records.pos[i] < mate_pos + longest
-
-
-@shared
 def same_name(raw: Any, a: Any, b: Any) -> Any:
     """True where the records at offsets ``a`` and ``b`` have the same read name."""
     if raw[a + 12] != raw[b + 12]:
@@ -329,19 +319,6 @@ def same_name(raw: Any, a: Any, b: Any) -> Any:
 
 
 @shared
-def are_mates(i: Any, j: Any, records: Any) -> Any:
-    """True where rows ``i`` and ``j`` are the two overlapping primary reads of one fragment."""
-    flags = records.flag[i] ^ records.flag[j]
-    if flags & (READ1 | READ2) != READ1 | READ2 or records.tid[i] != records.tid[j]:
-        return False
-    if records.mate_pos[i] != records.pos[j] or records.mate_pos[j] != records.pos[i]:
-        return False
-    if records.pos[i] >= records.end[j] or records.pos[j] >= records.end[i]:
-        return False
-    return same_name(records.raw, records.offset[i], records.offset[j])
-
-
-@shared
 def comes_first(i: Any, j: Any, records: Any) -> Any:
     """True where row ``i`` is the leftmost of two mates, or the first read where both start at one position.
 
@@ -350,70 +327,3 @@ def comes_first(i: Any, j: Any, records: Any) -> Any:
     if records.pos[i] != records.pos[j]:
         return records.pos[i] < records.pos[j]
     return records.flag[i] & READ1 != 0
-
-
-@shared
-def find_mate(k: Any, records: Any, rows: Any, hashes: Any) -> Any:
-    """First row that is the mate of row ``rows[k]``, -1: none.
-
-    ``rows`` int32[m] are the reads that may overlap their mates, ordered by name hash and then by row;
-    ``hashes`` uint64[m] are their name hashes.
-    """
-    key = hashes[k]
-    first = k
-    while first > 0 and hashes[first - 1] == key:
-        first -= 1
-    while first < hashes.shape[0] and hashes[first] == key:
-        if first != k and are_mates(rows[k], rows[first], records):
-            return rows[first]
-        first += 1
-    return -1
-
-
-@cpu_loop
-def mates_cpu(n: int, records: Records, rows: Any, hashes: Any) -> None:
-    for k in range(n):
-        fetch_ahead(rows[min(k + AHEAD, n - 1)], records, HEAD_LINES)
-        records.mate[rows[k]] = find_mate(k, records, rows, hashes)
-
-
-@cuda_loop
-def mates_cuda(n: int, records: Records, rows: Any, hashes: Any) -> None:
-    k = cuda.grid(1)
-    if k < n:
-        records.mate[rows[k]] = find_mate(k, records, rows, hashes)
-
-
-@cpu_loop
-def mate_candidates_cpu(n: int, records: Records, longest: int, marks: Any) -> None:
-    for i in range(n):
-        marks[i] = may_overlap_mate(i, records, longest)
-
-
-@cuda_loop
-def mate_candidates_cuda(n: int, records: Records, longest: int, marks: Any) -> None:
-    i = cuda.grid(1)
-    if i < n:
-        marks[i] = may_overlap_mate(i, records, longest)
-
-
-@shared
-def keep_mutual(i: Any, records: Any) -> Any:
-    """The mate of row ``i`` where both chose each other, else -1 (more than two primaries of one name)."""
-    mate = records.mate[i]
-    if mate >= 0 and records.mate[mate] != i:
-        return -1
-    return mate
-
-
-@cpu_loop
-def mutual_cpu(n: int, records: Records, mutual: Any) -> None:
-    for i in range(n):
-        mutual[i] = keep_mutual(i, records)
-
-
-@cuda_loop
-def mutual_cuda(n: int, records: Records, mutual: Any) -> None:
-    i = cuda.grid(1)
-    if i < n:
-        mutual[i] = keep_mutual(i, records)

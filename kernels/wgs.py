@@ -21,9 +21,11 @@ from .bits import (
     add_word,
     at_least,
     bit_counts,
+    first_bits,
     lanes,
     load_bytes,
     masked_equal,
+    plain_bytes,
     prefetch,
     whole_words,
 )
@@ -44,7 +46,6 @@ from .records import (
     consumes_query,
     consumes_reference,
     fetch_ahead,
-    same_name,
     u32,
 )
 from .scalar import has_unknown_bases, query_index
@@ -56,6 +57,7 @@ CAP = 250  # COVERAGE_CAP: deeper positions count as this deep
 EXCLUDED = UNMAPPED | MATE_UNMAPPED | SECONDARY | QC_FAIL | DUPLICATE
 UNKNOWN_BASE = 78  # N in ASCII
 NT16_N = 15
+PAIRS_AHEAD, PAIR_LINES = 8 * AHEAD, 8  # rows, of which few overlap one of their name; lines of counters
 LANES = 4  # tables of qualities, so that a base need not wait for the one before it
 QUALITIES = 256
 AT_TABLES = LEVELS  # on a CPU, where the tables lie in the workspace, behind the bases by level
@@ -294,55 +296,6 @@ def aligned_workspace_cuda() -> tuple[tuple[int], Any]:
 
 
 @shared
-def is_pair_apart(k: Any, records: Any, rows: Any) -> Any:
-    """True where rows ``k - 1`` and ``k`` are the only ones with their name hash, and share no position."""
-    row, before = rows[k], rows[k - 1]
-    name = records.name_hash[row]
-    if k > 1 and records.name_hash[rows[k - 2]] == name:
-        return False
-    if k + 1 < rows.shape[0] and records.name_hash[rows[k + 1]] == name:
-        return False
-    return not overlaps(row, records, records.tid[before], records.pos[before], records.end[before])
-
-
-@shared
-def link(k: Any, records: Any, first: Any, rows: Any, earlier: Any) -> None:
-    """Chain row ``rows[k]`` to ``rows[k - 1]`` where both have one name; ``rows`` int64[n] are sorted by name hash.
-
-    Most are mates that lie apart, which nothing is asked of: they are left alone. Names themselves are compared where
-    it is not known already that the rows are mates.
-    """
-    row, before = rows[k], rows[max(k - 1, 0)]
-    earlier[row - first] = -1
-    if k > 0 and records.name_hash[row] == records.name_hash[before] and not is_pair_apart(k, records, rows):
-        if records.mate[row] == before or same_name(records.raw, records.offset[row], records.offset[before]):
-            earlier[row - first] = before
-
-
-@shared
-def fetch_place(row: Any, records: Any) -> None:
-    """Have what ``link`` asks of a row fetched from memory."""
-    prefetch(records.name_hash, row)
-    prefetch(records.tid, row)
-    prefetch(records.pos, row)
-    prefetch(records.end, row)
-
-
-@cpu_loop
-def link_cpu(n: int, records: Records, first: int, rows: Any, earlier: Any) -> None:
-    for k in range(n):
-        fetch_place(rows[min(k + AHEAD, n - 1)], records)
-        link(k, records, first, rows, earlier)
-
-
-@cuda_loop
-def link_cuda(n: int, records: Records, first: int, rows: Any, earlier: Any) -> None:
-    k = cuda.grid(1)
-    if k < n:
-        link(k, records, first, rows, earlier)
-
-
-@shared
 def is_solid_at(i: Any, position: Any, records: Any) -> Any:
     """True where row ``i`` has a solid base at a reference position."""
     query = query_index(records, i, position)
@@ -350,26 +303,52 @@ def is_solid_at(i: Any, position: Any, records: Any) -> Any:
 
 
 @shared
-def counted_by_name(i: Any, until: Any, position: Any, records: Any, first: Any, earlier: Any) -> Any:
+def counted_by_name(i: Any, until: Any, position: Any, records: Any) -> Any:
     """True where a read of row ``i``'s chain before ``until`` has a solid base at ``position``."""
-    row = earlier[i - first]
+    row = records.earlier[i]
     while row != until:
         if is_looked_at(row, records) and is_solid_at(row, position, records):
             return True
-        row = earlier[row - first]
+        row = records.earlier[row]
     return False
 
 
 @shared
-def add_common(i: Any, row: Any, records: Any, start: Any, stop: Any, first: Any, earlier: Any, repeats: Any) -> None:
+def add_common(i: Any, row: Any, records: Any, start: Any, stop: Any, repeats: Any) -> None:
     """Add 1 where rows ``i`` and ``row``, one name, both have solid bases and no read between them in the chain has."""
     state, low, high, query, query_row = next_common(records, i, row, walk_start(records, i, row))
     while low < high:
         for k in range(max(low, start) - low, min(high, stop) - low):
             both = is_solid(i, query + k, records) & is_solid(row, query_row + k, records)
-            if both and not counted_by_name(i, row, low + k, records, first, earlier):
+            if both and not counted_by_name(i, row, low + k, records):
                 atomic_add(repeats, low + k - start, 1)
         state, low, high, query, query_row = next_common(records, i, row, state)
+
+
+@shared
+def add_both_one_by_one(raw: Any, one: Any, two: Any, length: Any, at: Any, repeats: Any) -> None:
+    """``add_both``, position by position."""
+    for k in range(length):
+        good = is_quality(raw[np.uint64(one + k)], MIN_QUALITY) & is_quality(raw[np.uint64(two + k)], MIN_QUALITY)
+        atomic_add(repeats, np.uint64(at + k), good)
+
+
+@on_cuda
+def add_both(raw: Any, one: Any, two: Any, length: Any, at: Any, repeats: Any) -> None:
+    """Add 1 to ``length`` numbers from index ``at`` on where qualities from bytes ``one`` and ``two`` on are good."""
+    add_both_one_by_one(raw, one, two, length, at, repeats)
+
+
+@on_cpu(add_both)
+def _add_both_cpu(raw: Any, one: Any, two: Any, length: Any, at: Any, repeats: Any) -> None:
+    room = whole_words(length)
+    if max(one, two) + room > raw.shape[0] or at + room > repeats.shape[0]:
+        add_both_one_by_one(raw, one, two, length, at, repeats)
+        return
+    for done in range(0, length, WORD):
+        good = at_least(plain_bytes(raw, one + done), MIN_QUALITY)
+        good &= at_least(plain_bytes(raw, two + done), MIN_QUALITY)
+        add_word(good & first_bits(length - done), repeats, at + done)
 
 
 @shared
@@ -377,25 +356,23 @@ def add_pair(i: Any, mate: Any, records: Any, start: Any, stop: Any, repeats: An
     """Add 1 where both reads of a pair have bases of good quality; neither has an N."""
     state, low, high, query, query_mate = next_common(records, i, mate, walk_start(records, i, mate))
     while low < high:
-        at_read = records.qual[i] + query - low
-        at_mate = records.qual[mate] + query_mate - low
-        for k in range(max(low, start), min(high, stop)):
-            good = is_quality(records.raw[np.uint64(k + at_read)], MIN_QUALITY)
-            good &= is_quality(records.raw[np.uint64(k + at_mate)], MIN_QUALITY)
-            atomic_add(repeats, np.uint64(k - start), good)
+        first, length = max(low, start), min(high, stop) - max(low, start)
+        if length > 0:
+            one, two = records.qual[i] + query + first - low, records.qual[mate] + query_mate + first - low
+            add_both(records.raw, one, two, length, first - start, repeats)
         state, low, high, query, query_mate = next_common(records, i, mate, state)
 
 
 @shared
-def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, first: Any, earlier: Any, repeats: Any) -> None:
+def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, repeats: Any) -> None:
     """Count the solid bases of row ``i`` where its name is there already.
 
-    ``earlier`` int32[n] chains the rows from ``first`` on that have one name: the row before, -1: none.
+    A name counts once whatever its reads are: mates, supplementary alignments, records that are there twice.
     """
-    row = earlier[i - first]
+    row = records.earlier[i]
     if row < 0 or not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
         return
-    if earlier[row - first] < 0:
+    if records.earlier[row] < 0:
         if not is_looked_at(row, records) or not overlaps(row, records, tid, records.pos[i], records.end[i]):
             return
         if not has_unknown_bases(i, records) and not has_unknown_bases(row, records):
@@ -403,35 +380,33 @@ def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, first: An
             return
     while row >= 0:
         if is_looked_at(row, records) and overlaps(row, records, tid, start, stop):
-            add_common(i, row, records, start, stop, first, earlier, repeats)
-        row = earlier[row - first]
+            add_common(i, row, records, start, stop, repeats)
+        row = records.earlier[row]
 
 
 @shared
-def fetch_pair(row: Any, records: Any, first: Any, earlier: Any) -> Any:
-    """Have a row and the one before it of its name fetched from memory, where there is one."""
-    before = earlier[row - first]
+def fetch_pair(row: Any, records: Any, start: Any, repeats: Any) -> None:
+    """Have a row that has one before it of its name, that one, and their positions' counters fetched from memory."""
+    before = records.earlier[row]
     if before >= 0:
         fetch_ahead(row, records, READ_LINES)
         fetch_ahead(before, records, READ_LINES)
+        for line in range(PAIR_LINES):
+            prefetch(repeats, min(max(np.int64(records.pos[row]) - start + 16 * line, 0), repeats.shape[0] - 1))
 
 
 @cpu_loop
-def repeats_cpu(
-    n: int, records: Records, first: int, tid: int, start: int, stop: int, earlier: Any, repeats: Any
-) -> None:
+def repeats_cpu(n: int, records: Records, first: int, tid: int, start: int, stop: int, repeats: Any) -> None:
     for k in range(n):
-        fetch_pair(first + min(k + AHEAD, n - 1), records, first, earlier)
-        add_repeats(first + k, records, tid, start, stop, first, earlier, repeats)
+        fetch_pair(first + min(k + PAIRS_AHEAD, n - 1), records, start, repeats)
+        add_repeats(first + k, records, tid, start, stop, repeats)
 
 
 @cuda_loop
-def repeats_cuda(
-    n: int, records: Records, first: int, tid: int, start: int, stop: int, earlier: Any, repeats: Any
-) -> None:
+def repeats_cuda(n: int, records: Records, first: int, tid: int, start: int, stop: int, repeats: Any) -> None:
     k = cuda.grid(1)
     if k < n:
-        add_repeats(first + k, records, tid, start, stop, first, earlier, repeats)
+        add_repeats(first + k, records, tid, start, stop, repeats)
 
 
 # -- histogram ---------------------------------------------------------------------------------------------------------

@@ -137,9 +137,6 @@ class SeparateMemory(CpuBackend):
         shape, kind = loop(f"{kernel}_workspace", self.target)(*sizes)
         return self.xp.empty(shape, dtype=kind)
 
-    def grouped(self, keys: Any) -> Any:
-        return self.xp.argsort(keys, kind="stable")
-
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)
 

@@ -94,6 +94,18 @@ def are_mates(one: Read, two: Read) -> bool:
     return one.pos < end(two) and two.pos < end(one)
 
 
+def earlier(reads: Sequence[Read]) -> list[int]:
+    """Of reads in file order, the last before each of its name that would reach it were it the longest; -1: none."""
+    longest = max(end(read) - read.pos for read in reads)
+
+    def near(one: Read, two: Read) -> bool:
+        return one.name == two.name and one.tid == two.tid >= 0 and one.pos + longest > two.pos
+
+    return [
+        next((k for k in range(number - 1, -1, -1) if near(reads[k], read)), -1) for number, read in enumerate(reads)
+    ]
+
+
 def mates(reads: Sequence[Read]) -> list[int]:
     """Each read's overlapping mate, -1: none; of several the first one, where they choose each other."""
     chosen = [

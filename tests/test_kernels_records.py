@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gpucall.kernels import records as kernel
-from gpucall.reads import find_mates
 
 from . import naive
-from .fixtures import MATE_UNMAPPED, Read, encode_record
+from .fixtures import Read, encode_record
 from .kernel_inputs import DEVICES, decode, open_device, undecoded
 from .qc_reads import CONTIGS, odd_reads
 
@@ -129,34 +126,6 @@ def test_a_long_cigar_is_found_among_the_tags(device: str) -> None:
 )
 def test_a_long_cigar_that_is_absent_or_damaged(device: str, tags: bytes, expected: int) -> None:
     assert status(encode_record(long_cigar(tags)) + encode_record(PLAIN), device) == [expected, kernel.OK]
-
-
-@on_devices
-@pytest.mark.parametrize("seed", range(4))
-def test_mates_equal_naive(device: str, seed: int) -> None:
-    chance = random.Random(seed)
-    reads = odd_reads(seed, pairs=20)
-    reads += [replace(read, flag=read.flag | MATE_UNMAPPED) for read in reads[:3]]
-    reads += chance.sample(reads, 5)  # names that are there more than twice
-    backend = open_device(device)
-    records = decode(b"".join(map(encode_record, reads)), CONTIGS, backend)
-    find_mates(records, backend.download(records), backend)
-    found = backend.download(records.mate).tolist()
-    assert found == naive.mates(reads)
-    assert any(mate >= 0 for mate in found)
-
-
-@on_devices
-@pytest.mark.parametrize("names", [("one", "two"), ("read1", "read2"), ("read", "read1")])
-def test_names_with_one_hash_are_compared(device: str, names: tuple[str, str]) -> None:
-    """Reads that could be mates, were it not for their names."""
-    one = Read(names[0], 10, "30M", "A" * 30, 0, 0x1 | 0x40, mate_tid=0, mate_pos=15)
-    two = Read(names[1], 15, "30M", "A" * 30, 0, 0x1 | 0x80, mate_tid=0, mate_pos=10)
-    backend = open_device(device)
-    records = decode(encode_record(one) + encode_record(two), CONTIGS, backend)
-    rows = backend.upload(np.arange(2, dtype=np.int32))
-    backend.launch("records.mates", 2, records, rows, backend.upload(np.array([7, 7], dtype=np.uint64)))
-    assert backend.download(records.mate).tolist() == [-1, -1]
 
 
 def test_walk_equals_naive() -> None:

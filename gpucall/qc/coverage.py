@@ -73,8 +73,7 @@ class CoverageCounts:
         if last > first:
             counted = depths, self.qualities, self._known, self._work
             launch("wgs.aligned", last - first, records, first, tid, start, stop, *counted)
-            earlier = self._chains(records, first, last)
-            launch("wgs.repeats", last - first, records, first, tid, start, stop, earlier, depths.repeats)
+            launch("wgs.repeats", last - first, records, first, tid, start, stop, depths.repeats)
         depths = depths._replace(steps=xp.cumsum(depths.steps, dtype=np.int32))
         over = xp.empty(n, dtype=np.uint8)
         launch("wgs.histogram", n, letters, depths, self.solid[int(autosome)], self.present, self.sums, over)
@@ -107,17 +106,6 @@ class CoverageCounts:
         qualities[: kernel.ABSENT_QUALITY + 1] = qualities[128:] = 0
         solid = download(self.solid).sum(axis=0)
         return CoverageResult(solid, np.array(download(self.present)), np.array(download(self.sums)), qualities)
-
-    def _chains(self, records: Records, first: int, last: int) -> Any:
-        """Rows [first, last) chained by read name: int32[last - first], the row before or -1.
-
-        A name counts once whatever its reads are: mates, supplementary alignments, records that are there twice.
-        """
-        xp = self._backend.xp
-        rows = self._backend.grouped(records.name_hash[first:last]) + first
-        earlier = xp.empty(last - first, dtype=np.int32)
-        self._backend.launch("wgs.link", len(rows), records, first, rows, earlier)
-        return earlier
 
 
 def describe(counts: NDArray[np.int64]) -> Coverage | None:

@@ -199,6 +199,35 @@ def add_where(some: Any, bit: Any, change: Any, counters: Any, at: Any) -> None:
     counters[at : at + WORD] += (some >> np.uint8(bit) & np.uint8(1)) * np.uint8(change)
 
 
+def low_bytes(numbers: Any, at: Any) -> Any:
+    """64 bytes: the lower ones of ``numbers[at :]``, int32, all 64 of which must exist (CPU only)."""
+    return numbers[at : at + WORD].astype(np.uint8)
+
+
+def above(numbers: Any, at: Any, most: Any) -> Any:
+    """uint64: bit k is set where ``numbers[at + k]``, int32, is more than ``most``, or negative (CPU only)."""
+    return word_of(numbers[at : at + WORD].view(np.uint32) > most, 0)
+
+
+def least_differences(one: Any, two: Any, at: Any, most: Any) -> Any:
+    """64 bytes: ``one`` less ``two``, int32, from index ``at`` on, but at most ``most`` (CPU only).
+
+    No difference is negative.
+    """
+    return np.minimum(one[at : at + WORD] - two[at : at + WORD], most).astype(np.uint8)
+
+
+def walk_bytes(start: Any, up: Any, down: Any) -> Any:
+    """64 bytes: byte k is ``start`` and how many more of bits 0 to k are set in one word than in another (CPU only)."""
+    steps = [(int(up) >> k & 1) - (int(down) >> k & 1) for k in range(WORD)]
+    return (start + np.cumsum(steps)).astype(np.uint8)
+
+
+def least_byte(some: Any, inside: Any) -> Any:
+    """The least of those of 64 bytes whose bit in a word is set; 255 where none is (CPU only)."""
+    return int(min((int(some[k]) for k in range(WORD) if int(inside) >> k & 1), default=255))
+
+
 def store_bytes(some: Any, data: Any, at: Any) -> None:
     """Write 64 bytes to ``data[at :]``, uint8 (CPU only)."""
     data[at : at + WORD] = some
@@ -210,7 +239,26 @@ def below_bytes(some: Any, value: Any) -> Any:
 
 
 def prefetch(data: Any, at: Any) -> None:
-    """Have the CPU fetch the line of memory that holds ``data[at]``, which must exist (CPU only)."""
+    """Have the CPU fetch the line of memory that holds ``data[at]``, if it exists (CPU only)."""
+
+
+ALIKE = 12  # numbers next to each other that are looked for at once
+
+
+@shared
+def tally_bytes(some: Any, inside: Any, counts: Any) -> None:
+    """Count those of 64 bytes whose bit in a word is set in ``counts``, int64[``ALIKE`` or more] (CPU only).
+
+    As neighbours are alike, most are among ``ALIKE`` numbers, each of which is looked for; so no count waits for the
+    one before it, and there is nothing to guess.
+    """
+    while inside != np.uint64(0):
+        first, found = min(least_byte(some, inside), counts.shape[0] - ALIKE), np.uint64(0)
+        for step in range(ALIKE):
+            same = masked_equal(some, 255, first + step) & inside
+            counts[np.uint64(first + step)] += np.int64(bits_in(same))
+            found |= same
+        inside &= ~found
 
 
 @when_compiling

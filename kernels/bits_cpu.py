@@ -416,6 +416,71 @@ def _store_bytes(_typing: Any, some: Any, data: Any, at: Any) -> Any:
     return types.void(BYTES_TYPE, data, types.int64), emit
 
 
+@intrinsic
+def _low_bytes(_typing: Any, numbers: Any, at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = pointer(context, builder, signature.args[0], arguments, NUMBERS)
+        return builder.trunc(builder.load(place, align=4, typ=NUMBERS), BYTES)
+
+    return BYTES_TYPE(numbers, types.int64), emit
+
+
+def _numbers_everywhere(builder: Any, value: Any) -> Any:
+    return everywhere(builder, builder.trunc(value, NUMBERS.element), NUMBERS)
+
+
+@intrinsic
+def _above(_typing: Any, numbers: Any, at: Any, most: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *place, most = arguments
+        where = pointer(context, builder, signature.args[0], place, NUMBERS)
+        more = builder.icmp_unsigned(">", builder.load(where, align=4, typ=NUMBERS), _numbers_everywhere(builder, most))
+        return builder.bitcast(more, LONG)
+
+    return types.uint64(numbers, types.int64, types.int64), emit
+
+
+@intrinsic
+def _least_differences(_typing: Any, one: Any, two: Any, at: Any, most: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *arrays, at, most = arguments
+        loaded = [
+            builder.load(pointer(context, builder, kind, (array, at), NUMBERS), align=4, typ=NUMBERS)
+            for kind, array in zip(signature.args, arrays, strict=False)
+        ]
+        difference, most = builder.sub(*loaded), _numbers_everywhere(builder, most)
+        return builder.trunc(builder.select(builder.icmp_signed("<", difference, most), difference, most), BYTES)
+
+    return BYTES_TYPE(one, two, types.int64, types.int64), emit
+
+
+@intrinsic
+def _walk_bytes(_typing: Any, start: Any, up: Any, down: Any) -> Any:
+    """Each byte and the one before it, then the two before these, and so on."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        start, *words = arguments
+        none = ir.Constant(BYTES, [0] * bits.WORD)
+        up, down = (builder.sext(builder.bitcast(word, ANSWERS), BYTES) for word in words)
+        some = builder.sub(down, up)  # where a bit is set a byte is -1
+        for step in (1, 2, 4, 8, 16, 32):
+            before = _order(lane - step if lane >= step else bits.WORD for lane in range(bits.WORD))
+            some = builder.add(some, builder.shuffle_vector(some, none, before))
+        return builder.add(some, _everywhere(builder, start))
+
+    return BYTES_TYPE(types.int64, types.uint64, types.uint64), emit
+
+
+@intrinsic
+def _least_byte(_typing: Any, some: Any, inside: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        some, inside = arguments
+        some = builder.select(builder.bitcast(inside, ANSWERS), some, ir.Constant(BYTES, [255] * bits.WORD))
+        return builder.zext(call(builder, "llvm.vector.reduce.umin.v64i8", BYTE, [some]), LONG)
+
+    return types.int64(BYTES_TYPE, types.uint64), emit
+
+
 # -- the functions of ``bits`` -------------------------------------------------------------------------------------
 
 
@@ -552,6 +617,31 @@ def _add_where_on_cpu(some: Any, bit: Any, change: Any, counters: Any, at: Any) 
 @on_cpu(bits.store_bytes)
 def _store_bytes_on_cpu(some: Any, data: Any, at: Any) -> None:
     _store_bytes(some, data, at)
+
+
+@on_cpu(bits.low_bytes)
+def _low_bytes_on_cpu(numbers: Any, at: Any) -> Any:
+    return _low_bytes(numbers, at)
+
+
+@on_cpu(bits.above)
+def _above_on_cpu(numbers: Any, at: Any, most: Any) -> Any:
+    return _above(numbers, at, most)
+
+
+@on_cpu(bits.least_differences)
+def _least_differences_on_cpu(one: Any, two: Any, at: Any, most: Any) -> Any:
+    return _least_differences(one, two, at, most)
+
+
+@on_cpu(bits.walk_bytes)
+def _walk_bytes_on_cpu(start: Any, up: Any, down: Any) -> Any:
+    return _walk_bytes(start, up, down)
+
+
+@on_cpu(bits.least_byte)
+def _least_byte_on_cpu(some: Any, inside: Any) -> Any:
+    return _least_byte(some, inside)
 
 
 def _marks_one_by_one(some: Any, part: Any, known: Any) -> Any:

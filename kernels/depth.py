@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .bits import WORD, above, low_bytes, tally_bytes
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import (
     AHEAD,
@@ -28,6 +29,7 @@ from .records import (
     u32,
 )
 
+NARROW = 256  # depths below this one are bytes
 UNCOUNTED = UNMAPPED | SECONDARY | QC_FAIL | DUPLICATE  # 1796, mosdepth's default --flag
 
 
@@ -171,8 +173,17 @@ def cover_cuda(
 
 @cpu_loop
 def histogram_cpu(n: int, depth: Any, counts: Any) -> None:
-    for k in range(n):
-        atomic_add(counts, max(depth[k], 0), 1)
+    """64 positions at once where they are less than ``NARROW`` deep."""
+    done = 0
+    while done + WORD <= n:
+        if above(depth, done, NARROW - 1) == np.uint64(0):
+            tally_bytes(low_bytes(depth, done), ~np.uint64(0), counts)
+        else:
+            for k in range(done, done + WORD):
+                counts[max(depth[k], 0)] += 1
+        done += WORD
+    for k in range(done, n):
+        counts[max(depth[k], 0)] += 1
 
 
 @cuda_loop

@@ -15,7 +15,7 @@ import numpy as np
 from .bits import WORD, at_least, bits_in, load_bytes, sum_bytes, whole_words
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .mismatch import NARROW, SEEN, compare_read, mark_no_calls, start_counting, stop_counting
-from .qc import is_quality
+from .qc import SAM_FLAGS, is_quality
 from .records import (
     AHEAD,
     CIGAR_D,
@@ -26,7 +26,6 @@ from .records import (
     MATE_REVERSE,
     MATE_UNMAPPED,
     PAIRED,
-    PROPER_PAIR,
     QC_FAIL,
     READ1,
     READ_LINES,
@@ -58,6 +57,24 @@ FR, RF, TANDEM = range(3)  # SamPairUtil.PairOrientation, in its order
 
 # Columns of ``ReadCounts.yields``, whose rows are reads that failed the vendor's filter and those that passed it.
 YIELD_READS, YIELD_BASES, YIELD_Q20, YIELD_Q30, YIELD_QUALITY, YIELD_COLUMNS = range(6)
+
+# Rows of ``ReadCounts.keyed`` are a record's SAM flags, whether its mapping quality is good, and whether it is looked
+# at as a chimera. Most counters of reads follow from its columns (``qc/picard_reads.py``): reads; of primary ones the
+# bases, those that are aligned, mismatches, figures of their qualities as in ``yields``, and, where the mapping
+# quality is good, aligned bases of quality 20 or more.
+GOOD_MAPQ, LOOKED_AT = 0x1000, 0x2000
+KEYS = 0x4000
+(
+    KEY_READS,
+    KEY_BASES,
+    KEY_ALIGNED,
+    KEY_MISMATCHES,
+    KEY_Q20,
+    KEY_Q30,
+    KEY_QUALITY,
+    KEY_GOOD_Q20,
+    KEY_COLUMNS,
+) = range(9)
 
 # Columns of ``ReadCounts.totals``; names are AlignmentSummaryMetrics' fields and AlignmentSummaryMetricsCollector's.
 TOTAL_NAMES = (
@@ -114,12 +131,13 @@ EXCLUDED_ADAPTER, EXCLUDED_MAPQ, EXCLUDED_DUPE, EXCLUDED_UNPAIRED, EXCLUSIONS = 
 
 
 class ReadCounts(NamedTuple):
-    """Counters of reads, all int64.
+    """Counters of reads, all int64. What ``keyed`` tells is in others only where ``qc.picard_reads`` has added it.
 
+    keyed       [KEYS, KEY_COLUMNS]
     yields      [2, YIELD_COLUMNS] by vendor's filter
     totals      [3, 20]            by category (first, second of a pair, unpaired)
     lengths     [3, n]             PF reads by bases in SEQ
-    aligned     [3, n]             PF reads by bases that are not clipped
+    aligned     [3, n]             PF reads by bases that are not clipped: what it has more than ``lengths``
     mismatches  [3, n]             aligned PF reads by mismatches, 0 for those of low mapping quality
     cycles      [3, n]             bad bases by cycle (Picard's, see ``mark_cycle``)
     inserts     [3, NEAR_INSERTS]  pairs by orientation and insert size
@@ -128,6 +146,7 @@ class ReadCounts(NamedTuple):
     excluded    [EXCLUSIONS]
     """
 
+    keyed: Any
     yields: Any
     totals: Any
     lengths: Any
@@ -208,17 +227,6 @@ def aligned_q20(i: Any, records: Any) -> Any:
             found += sum_qualities(records.raw, records.qual[i] + query, length, np.int64(0))[0]
         query += length
     return found
-
-
-@shared
-def count_yield(flag: Any, length: Any, twenty: Any, thirty: Any, total: Any, out: Any) -> None:
-    """CollectQualityYieldMetrics.acceptRecord."""
-    row = 0 if flag & QC_FAIL else 1
-    atomic_add(out.yields, (row, YIELD_READS), 1)
-    atomic_add(out.yields, (row, YIELD_BASES), length)
-    atomic_add(out.yields, (row, YIELD_Q20), twenty)
-    atomic_add(out.yields, (row, YIELD_Q30), thirty)
-    atomic_add(out.yields, (row, YIELD_QUALITY), total)
 
 
 # -- CIGAR -------------------------------------------------------------------------------------------------------------
@@ -356,63 +364,77 @@ def category_of(flag: Any) -> Any:
 
 
 @shared
-def count_chimera(i: Any, records: Any, span: Any, mate_mapq: Any, split: Any, category: Any, out: Any) -> None:
-    """Whether a mapped read is looked at as a chimera, and whether it is one."""
-    flag, good = records.flag[i], records.mapq[i] >= MIN_MAPQ
-    if not is_mapped_pair(flag):
-        if good:
-            atomic_add(out.totals, (category, CHIMERAS_DENOMINATOR), 1)
-            atomic_add(out.totals, (category, CHIMERAS), split)
-        return
-    atomic_add(out.totals, (category, READS_ALIGNED_IN_PAIRS), 1)
-    if mate_mapq == NO_TAG or (mate_mapq >= MIN_MAPQ and good):
-        apart = abs(np.int64(records.tlen[i])) > FARTHEST_PAIR or records.tid[i] != records.mate_tid[i]
-        atomic_add(out.totals, (category, CHIMERAS_DENOMINATOR), 1)
-        atomic_add(out.totals, (category, CHIMERAS), apart or split or pair_orientation(i, records, span) != FR)
+def is_looked_at(flag: Any, good: Any, mate_mapq: Any) -> Any:
+    """True for a mapped read that is looked at as a chimera; ``good``: its mapping quality is."""
+    if is_mapped_pair(flag):
+        return mate_mapq == NO_TAG or (mate_mapq >= MIN_MAPQ and good)
+    return good
+
+
+@shared
+def is_chimera(i: Any, records: Any, span: Any, split: Any) -> Any:
+    """True where a read that is looked at is one."""
+    if split or not is_mapped_pair(records.flag[i]):
+        return split
+    apart = abs(np.int64(records.tlen[i])) > FARTHEST_PAIR or records.tid[i] != records.mate_tid[i]
+    return apart or pair_orientation(i, records, span) != FR
+
+
+@shared
+def count_key(
+    i: Any, records: Any, aligned: Any, mismatches: Any, qualities: Any, q20: Any, looked: Any, out: Any
+) -> None:
+    """Add a primary read to ``ReadCounts.keyed``; ``q20``: aligned bases of quality 20 or more."""
+    good = np.int64(records.mapq[i] >= MIN_MAPQ)
+    key = (records.flag[i] & SAM_FLAGS) + GOOD_MAPQ * good + LOOKED_AT * np.int64(looked)
+    atomic_add(out.keyed, (key, KEY_READS), 1)
+    atomic_add(out.keyed, (key, KEY_BASES), records.l_seq[i])
+    atomic_add(out.keyed, (key, KEY_ALIGNED), aligned)
+    atomic_add(out.keyed, (key, KEY_MISMATCHES), mismatches)
+    atomic_add(out.keyed, (key, KEY_Q20), qualities[0])
+    atomic_add(out.keyed, (key, KEY_Q30), qualities[1])
+    atomic_add(out.keyed, (key, KEY_QUALITY), qualities[2])
+    atomic_add(out.keyed, (key, KEY_GOOD_Q20), q20)
+
+
+@shared
+def count_clips(form: Any, reverse: Any, category: Any, out: Any) -> None:
+    """Add the soft-clipped bases of a mapped read."""
+    _, _, _, _, _, soft, _, behind, before = form
+    if soft > 0:
+        clip = before if reverse else behind
+        atomic_add(out.totals, (category, SOFT_CLIPPED), soft)
+        atomic_add(out.totals, (category, SOFT_CLIPPED_3PRIME), clip)
+        atomic_add(out.totals, (category, READS_CLIPPED_3PRIME), clip > 0)
 
 
 @shared
 def count_read(i: Any, records: Any, form: Any, adapter: Any, tags: Any, category: Any, out: Any) -> None:
-    """AlignmentSummaryMetricsCollector.collectReadData, for a primary read."""
-    aligned, inserted, _, _, span, soft, hard, behind, before = form
-    flag = records.flag[i]
-    atomic_add(out.totals, (category, TOTAL_READS), 1)
-    if flag & QC_FAIL:
-        return
+    """AlignmentSummaryMetricsCollector.collectReadData, for a primary PF read, but for what its key says."""
+    length, kept, hard = records.l_seq[i], form[0] + form[1], form[6]
     longest = out.lengths.shape[1] - 1
-    atomic_add(out.totals, (category, PF_READS), 1)
-    atomic_add(out.totals, (category, PF_NOISE_READS), tags[4])
-    atomic_add(out.totals, (category, ADAPTER_READS), adapter)
-    atomic_add(out.totals, (category, HARD_CLIPPED), hard)
-    atomic_add(out.lengths, (category, min(records.l_seq[i], longest)), 1)
-    atomic_add(out.aligned, (category, min(aligned + inserted, longest)), 1)
-    if flag & UNMAPPED:
-        return
-    clip = before if flag & REVERSE else behind
-    atomic_add(out.totals, (category, SOFT_CLIPPED), soft)
-    atomic_add(out.totals, (category, SOFT_CLIPPED_3PRIME), clip)
-    atomic_add(out.totals, (category, READS_CLIPPED_3PRIME), clip > 0)
-    atomic_add(out.totals, (category, PF_READS_ALIGNED), 1)
-    atomic_add(out.totals, (category, PF_READS_IMPROPER_PAIRS), (flag & (PAIRED | PROPER_PAIR)) == PAIRED)
-    atomic_add(out.totals, (category, POSITIVE_STRAND), (flag & REVERSE) == 0)
-    count_chimera(i, records, span, tags[2], tags[3], category, out)
+    atomic_add(out.lengths, (category, min(length, longest)), 1)
+    if kept != length:
+        atomic_add(out.aligned, (category, min(length, longest)), -1)
+        atomic_add(out.aligned, (category, min(kept, longest)), 1)
+    if tags[4]:
+        atomic_add(out.totals, (category, PF_NOISE_READS), 1)
+    if adapter:
+        atomic_add(out.totals, (category, ADAPTER_READS), 1)
+    if hard > 0:
+        atomic_add(out.totals, (category, HARD_CLIPPED), hard)
 
 
 @shared
-def count_bases(i: Any, records: Any, form: Any, q20: Any, mismatches: Any, category: Any, out: Any) -> None:
-    """AlignmentSummaryMetricsCollector.collectQualityData, for a primary, mapped PF read. ``q20`` -1: not known."""
-    aligned = form[0]
-    good = records.mapq[i] >= MIN_MAPQ
-    atomic_add(out.totals, (category, PF_ALIGNED_BASES), aligned)
-    atomic_add(out.totals, (category, MISMATCHES), mismatches)
-    atomic_add(out.totals, (category, INDELS), form[3])
-    atomic_add(out.mismatches, (category, min(mismatches, out.mismatches.shape[1] - 1) if good else 0), 1)
-    if good:
-        if q20 < 0:
-            q20 = aligned_q20(i, records)
-        atomic_add(out.totals, (category, PF_HQ_ALIGNED_READS), 1)
-        atomic_add(out.totals, (category, PF_HQ_ALIGNED_BASES), aligned)
-        atomic_add(out.totals, (category, PF_HQ_ALIGNED_Q20_BASES), q20)
+def count_alignment(i: Any, records: Any, form: Any, mismatches: Any, chimera: Any, category: Any, out: Any) -> None:
+    """AlignmentSummaryMetricsCollector's further data of a primary, mapped PF read, but for what its key says."""
+    count_clips(form, records.flag[i] & REVERSE, category, out)
+    if chimera:
+        atomic_add(out.totals, (category, CHIMERAS), 1)
+    if form[3] > 0:
+        atomic_add(out.totals, (category, INDELS), form[3])
+    counted = min(mismatches, out.mismatches.shape[1] - 1) if records.mapq[i] >= MIN_MAPQ else 0
+    atomic_add(out.mismatches, (category, counted), 1)
 
 
 # -- GC bias, and what CollectWgsMetrics leaves out --------------------------------------------------------------------
@@ -486,21 +508,27 @@ def count_record(
         mismatches = compare_read(i, records, stretch, origin, category, out.cycles, bad)
         errors = mismatches + form[1] + form[2]
         count_start(i, records, form[4], errors, stretch.letters, origin, contig_length, out)
-    first_or_only = np.int64((flag & READ1) != 0) | np.int64((flag & PAIRED) == 0)
-    atomic_add(out.gc_totals, CLUSTERS, first_or_only & np.int64(records.l_seq[i] > 0))
+    if records.l_seq[i] == 0 and (flag & READ1 or not flag & PAIRED):
+        atomic_add(out.gc_totals, CLUSTERS, -1)
     count_excluded(i, records, form[0], adapter, out)
     if not primary:
+        atomic_add(out.keyed, (flag & SAM_FLAGS, KEY_READS), 1)
         return
-    tags = read_tags(i, records)
-    twenty, thirty, total = read_qualities(i, records, tags[0], tags[1])
-    count_yield(flag, records.l_seq[i], twenty, thirty, total, out)
     count_insert(i, records, form[4], k, far, out)
-    count_read(i, records, form, adapter, tags, category_of(flag), out)
+    tags, good = read_tags(i, records), records.mapq[i] >= MIN_MAPQ
+    qualities, q20 = read_qualities(i, records, tags[0], tags[1]), np.int64(0)
+    looked = is_looked_at(flag, good, tags[2])
+    if category >= 0:
+        count_read(i, records, form, adapter, tags, category, out)
+        if not flag & UNMAPPED:
+            chimera = looked and is_chimera(i, records, form[4], tags[3])
+            count_alignment(i, records, form, mismatches, chimera, category, out)
+            if good:
+                known = tags[0] < 0 and form[0] == records.l_seq[i]
+                q20 = qualities[0] if known else aligned_q20(i, records)
     if flag & (UNMAPPED | QC_FAIL):
         mark_no_calls(i, records, category_of(flag), out.cycles)
-    else:
-        known = tags[0] < 0 and form[0] == records.l_seq[i]
-        count_bases(i, records, form, twenty if known else np.int64(-1), mismatches, category, out)
+    count_key(i, records, form[0], mismatches, qualities, q20, looked, out)
 
 
 @shared

@@ -253,7 +253,7 @@ READ_LINES = 6  # of memory, that hold a usual read's bases and qualities, too
 def fetch_ahead(row: Any, records: Any, lines: Any) -> None:
     """Have the first ``lines`` lines of memory of a row's record fetched."""
     for line in range(lines):
-        prefetch(records.raw, min(records.offset[row] + 64 * line, records.raw.shape[0] - 1))
+        prefetch(records.raw, records.offset[row] + 64 * line)
 
 
 @cpu_loop

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, bits_in, equal_bytes, load_bytes, masked_equal
+from .bits import WORD, bits_in, equal_bytes, load_bytes, masked_equal, plain_bytes, tally_bytes, walk_bytes
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .scalar import NT16_OF_ASCII
 
@@ -90,10 +90,8 @@ def _window_gc_cpu(letters: Any, at: Any) -> Any:
 
 
 @shared
-def count_windows(chunk: Any, letters: Any, first: Any, stop: Any, counts: Any) -> None:
-    """Add the windows of one chunk of the starts [first, stop), indices into ``letters``, to int64[GC_BINS]."""
-    low = first + chunk * CHUNK
-    high = min(low + CHUNK, stop)
+def count_each_window(low: Any, high: Any, letters: Any, counts: Any) -> None:
+    """Add the windows that start in [low, high) to the counts, one by one."""
     gc, unknown = window_gc(letters, low)
     for at in range(low, high):
         if unknown <= MOST_UNKNOWN:
@@ -102,6 +100,36 @@ def count_windows(chunk: Any, letters: Any, first: Any, stop: Any, counts: Any) 
             new, old = letters[np.uint64(at + WINDOW)], letters[np.uint64(at)]
             gc = np.int32(gc + is_gc(new) - is_gc(old))
             unknown = np.int32(unknown + is_unknown(new) - is_unknown(old))
+
+
+@on_cuda
+def count_some_windows(low: Any, high: Any, letters: Any, counts: Any) -> None:
+    """Add the windows that start in [low, high) to the counts."""
+    count_each_window(low, high, letters, counts)
+
+
+@on_cpu(count_some_windows)
+def _count_some_windows_cpu(low: Any, high: Any, letters: Any, counts: Any) -> None:
+    """64 windows at once where no N is near."""
+    while low + WORD < high and low + WINDOW + WORD <= letters.shape[0]:
+        first, second = plain_bytes(letters, low), plain_bytes(letters, low + WORD)
+        last = plain_bytes(letters, low + WINDOW)
+        if masked_equal(first, 255, 78) | masked_equal(second, 255, 78) | masked_equal(last, 255, 78):
+            count_each_window(low, low + WORD, letters, counts)
+        else:
+            gc, _ = window_gc(letters, low)
+            up, down = masked_equal(last, C_AND_G, C_AND_G & 67), masked_equal(first, C_AND_G, C_AND_G & 67)
+            behind = walk_bytes(np.int64(gc), up << np.uint64(1), down << np.uint64(1))
+            tally_bytes(behind, ~np.uint64(0), counts)
+        low += WORD
+    count_each_window(low, high, letters, counts)
+
+
+@shared
+def count_windows(chunk: Any, letters: Any, first: Any, stop: Any, counts: Any) -> None:
+    """Add the windows of one chunk of the starts [first, stop), indices into ``letters``, to int64[GC_BINS]."""
+    low = first + chunk * CHUNK
+    count_some_windows(low, min(low + CHUNK, stop), letters, counts)
 
 
 @cpu_loop

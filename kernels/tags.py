@@ -12,6 +12,7 @@ from .records import AUX_SIZE, i32, u16, u32, u64
 from .scalar import lowest_bit
 
 NO_TAG = -(1 << 40)
+MQ, OQ, SA, XN = (ord(name[0]) | ord(name[1]) << 8 for name in ("MQ", "OQ", "SA", "XN"))
 
 
 @shared
@@ -62,6 +63,27 @@ def tag_integer(raw: Any, at: Any, kind: Any) -> Any:
     return np.int64(i32(raw, at)) if kind == 105 else np.int64(NO_TAG)  # i
 
 
+@on_cuda
+def zeros_from(raw: Any, at: Any) -> Any:
+    """uint64: which of the 64 bytes from ``at`` on are 0, as ``text_end_near`` asks it; 0: not known."""
+    return np.uint64(0)
+
+
+@on_cpu(zeros_from)
+def _zeros_from_cpu(raw: Any, at: Any) -> Any:
+    return masked_equal(plain_bytes(raw, at), 255, 0) if at + WORD <= raw.shape[0] else np.uint64(0)
+
+
+@shared
+def text_end_near(raw: Any, at: Any, stop: Any, begin: Any, zeros: Any) -> Any:
+    """``text_end``; where ``zeros`` of the 64 bytes from ``begin`` on tell it there is nothing to read."""
+    if at - begin < WORD:
+        following = zeros >> np.uint64(at - begin)
+        if following != np.uint64(0):
+            return min(at + lowest_bit(following), stop)
+    return text_end(raw, at, stop)
+
+
 @shared
 def read_tags(i: Any, records: Any) -> Any:
     """What Picard asks of a record's tags.
@@ -70,24 +92,23 @@ def read_tags(i: Any, records: Any) -> Any:
     is 1.
     """
     raw = records.raw
-    at = records.qual[i] + records.l_seq[i]
+    at = np.int64(records.qual[i] + records.l_seq[i])
     stop = records.offset[i] + 4 + u32(raw, records.offset[i])
+    begin, zeros = at, zeros_from(raw, at)
     original, original_length, mate_mapq = np.int64(-1), np.int64(0), np.int64(NO_TAG)
     split, noise = False, False
     while at + 4 <= stop:
-        place, value = np.uint64(at), at + 3
-        first, second, kind = raw[place], raw[place + np.uint64(1)], raw[place + np.uint64(2)]
+        word, value = u32(raw, at), at + 3
+        name, kind = word & 0xFFFF, (word >> 16) & 0xFF
         if kind == 67:  # C, as most are: a CPU guesses so, and need not wait for the next tag's place
             at = value + 1
-            if at > stop:
-                break
-            if first == 77 and second == 81:  # MQ
-                mate_mapq = np.int64(raw[np.uint64(value)])
-            elif first == 88 and second == 78:  # XN
-                noise = raw[np.uint64(value)] == 1
+            if name == MQ:
+                mate_mapq = word >> 24
+            elif name == XN:
+                noise = word >> 24 == 1
         elif kind == 90 or kind == 72:  # Z, H
-            at = text_end(raw, value, stop) + 1
-            if first == 79 and second == 81 and at - 1 > value:  # OQ
+            at = text_end_near(raw, value, stop, begin, zeros) + 1
+            if name == OQ and at - 1 > value:
                 original, original_length = value, at - 1 - value
         elif kind == 66:  # B
             size = AUX_SIZE[raw[np.uint64(value)]]
@@ -98,9 +119,9 @@ def read_tags(i: Any, records: Any) -> Any:
             at = value + AUX_SIZE[np.uint64(kind)]
             if at == value or at > stop:
                 break
-            if first == 77 and second == 81:  # MQ
+            if name == MQ:
                 mate_mapq = tag_integer(raw, value, kind)
-            elif first == 88 and second == 78:  # XN
+            elif name == XN:
                 noise = tag_integer(raw, value, kind) == 1
-        split = split or (first == 83 and second == 65)  # SA
+        split = split or name == SA
     return original, original_length, mate_mapq, split, noise

@@ -23,10 +23,12 @@ from .bits import (
     bit_counts,
     first_bits,
     lanes,
+    least_differences,
     load_bytes,
     masked_equal,
     plain_bytes,
     prefetch,
+    tally_bytes,
     whole_words,
 )
 from .depth import is_aligned, mark, next_common, overlaps, walk_start
@@ -392,7 +394,7 @@ def fetch_pair(row: Any, records: Any, start: Any, repeats: Any) -> None:
         fetch_ahead(row, records, READ_LINES)
         fetch_ahead(before, records, READ_LINES)
         for line in range(PAIR_LINES):
-            prefetch(repeats, min(max(np.int64(records.pos[row]) - start + 16 * line, 0), repeats.shape[0] - 1))
+            prefetch(repeats, np.int64(records.pos[row]) - start + 16 * line)
 
 
 @cpu_loop
@@ -435,20 +437,24 @@ def count_position(k: Any, letters: Any, depths: Any, solid: Any, present: Any, 
 
 @cpu_loop
 def histogram_cpu(n: int, letters: Any, depths: Depths, solid: Any, present: Any, sums: Any, over: Any) -> None:
-    """``count_position`` of all, with the sums in registers: a sum in memory must wait for what was added before."""
+    """``count_position`` of all: the histograms 64 positions at once, and the sums in registers."""
+    whole = n - n % WORD
+    for at in range(0, whole, WORD):
+        known = ~masked_equal(plain_bytes(letters, at), 255, UNKNOWN_BASE)
+        tally_bytes(least_differences(depths.solid, depths.repeats, at, CAP), known, solid)
+        tally_bytes(least_differences(depths.steps, depths.absent, at, CAP), known, present)
+    for k in range(whole, n):
+        if letters[k] != UNKNOWN_BASE:
+            solid[min(depths.solid[k] - depths.repeats[k], CAP)] += 1
+            present[min(depths.steps[k] - depths.absent[k], CAP)] += 1
     aligned, good, repeats, capped = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for k in range(n):
-        bases = depths.steps[k] - depths.absent[k]
         known = letters[k] != UNKNOWN_BASE
-        over[k] = bases > (CAP if known else 0)
-        if known:
-            once = depths.solid[k] - depths.repeats[k]
-            solid[np.uint64(min(once, CAP))] += 1
-            present[np.uint64(min(bases, CAP))] += 1
-            aligned += depths.steps[k]
-            good += depths.solid[k]
-            repeats += depths.repeats[k]
-            capped += max(once - CAP, 0)
+        over[k] = depths.steps[k] - depths.absent[k] > (CAP if known else 0)
+        aligned += depths.steps[k] if known else 0
+        good += depths.solid[k] if known else 0
+        repeats += depths.repeats[k] if known else 0
+        capped += max(depths.solid[k] - depths.repeats[k] - CAP, 0) if known else 0
     sums[ALIGNED] += aligned
     sums[SOLID] += good
     sums[REPEATS] += repeats

@@ -183,3 +183,50 @@ def test_qualities_that_are_levels_are_marked(learned: list[int], some: list[int
         loop(np.array([*learned, *some], dtype=np.uint8), known, out)
         assert [low | high << 8 for low, high in out.reshape(2, WORD).T.tolist()] == expected
         assert levels.parts_of(known) == -(-len(order) // levels.PART)
+
+
+@cpu_loop
+def tally(one: Any, two: Any, letters: Any, inside: int, most: int, out: Any, data: Any, counts: Any) -> None:
+    """64 numbers as bytes, and histograms of bytes."""
+    mask = np.uint64(inside)
+    out[0] = bits.above(one, 3, most)
+    up, down = (
+        bits.masked_equal(bits.plain_bytes(letters, 0), 1, 1),
+        bits.masked_equal(bits.plain_bytes(letters, 0), 2, 2),
+    )
+    bits.store_bytes(bits.low_bytes(one, 3), data, 0)
+    bits.store_bytes(bits.least_differences(one, two, 3, most), data, WORD)
+    bits.store_bytes(bits.walk_bytes(np.int64(most), up, down), data, 2 * WORD)
+    out[1] = np.uint64(bits.least_byte(bits.plain_bytes(letters, 0), mask))
+    bits.tally_bytes(bits.plain_bytes(letters, 0), mask, counts)
+
+
+@settings(deadline=None)  # the first compiles
+@given(
+    letters=st.one_of(
+        st.lists(st.integers(0, 255), min_size=64, max_size=64),
+        st.lists(st.integers(20, 40), min_size=64, max_size=64),
+    ),
+    numbers=st.lists(st.integers(-2, 700), min_size=64, max_size=64),
+    inside=st.one_of(st.just((1 << 64) - 1), st.integers(0, (1 << 64) - 1)),
+    most=st.integers(64, 180),
+)
+def test_numbers_as_bytes_and_their_histogram(letters: list[int], numbers: list[int], inside: int, most: int) -> None:
+    others = [min(number, byte) for number, byte in zip(numbers, letters, strict=True)]
+    chosen = [byte for lane, byte in enumerate(letters) if inside >> lane & 1]
+    steps = [(byte & 1) - (byte >> 1 & 1) for byte in letters]
+    expected = [number & 255 for number in numbers]
+    expected += [min(number - other, most) for number, other in zip(numbers, others, strict=True)]
+    expected += [most + sum(steps[: lane + 1]) for lane in range(64)]
+    words = [sum(1 << lane for lane, number in enumerate(numbers) if not 0 <= number <= most), min(chosen, default=255)]
+    for loop in (tally, tally.py_func):  # type: ignore[attr-defined]
+        out, data, counts = (
+            np.zeros(2, dtype=np.uint64),
+            np.zeros(3 * WORD, dtype=np.uint8),
+            np.zeros(256, dtype=np.int64),
+        )
+        one, two = (np.array([0, 0, 0, *values], dtype=np.int32) for values in (numbers, others))
+        loop(one, two, np.array(letters, dtype=np.uint8), np.uint64(inside), most, out, data, counts)
+        assert out.tolist() == words
+        assert data.tolist() == expected
+        assert counts.tolist() == [chosen.count(value) for value in range(256)]

@@ -13,7 +13,18 @@ from ..backend import Backend
 from ..kernels import picard as kernel
 from ..kernels.mismatch import BadBases
 from ..kernels.picard import ReadCounts
-from ..kernels.records import Records
+from ..kernels.records import (
+    MATE_UNMAPPED,
+    PAIRED,
+    PROPER_PAIR,
+    QC_FAIL,
+    READ1,
+    REVERSE,
+    SECONDARY,
+    SUPPLEMENTARY,
+    UNMAPPED,
+    Records,
+)
 from ..kernels.scalar import NT16_OF_ASCII
 from ..kernels.stretch import GC_BINS
 from .territory import TileReference, pack_reference
@@ -59,6 +70,7 @@ class PicardReads:
         self._bad = BadBases(backend.workspace("picard.narrow"), backend.workspace("picard.seen"))
         self.far: Counter[int] = Counter()
         self.counts = ReadCounts(
+            keyed=zeros(kernel.KEYS, kernel.KEY_COLUMNS),
             yields=zeros(2, kernel.YIELD_COLUMNS),
             totals=zeros(3, len(kernel.TOTAL_NAMES)),
             lengths=zeros(3, SHORT),
@@ -131,9 +143,8 @@ class PicardReads:
         self.far.update(other.far)
 
     def result(self) -> ReadCounts:
-        """The counters on the host."""
-        counts: ReadCounts = self._backend.download(self.counts)
-        return counts
+        """The counters on the host, all of them."""
+        return expanded(self._backend.download(self.counts))
 
     def _prepare(self, records: Records, first: int, stop: int) -> Any:
         """Room for the longest read, and int64[stop - first] for pairs that are far apart."""
@@ -157,3 +168,55 @@ class PicardReads:
 
         names = ("lengths", "aligned", "mismatches", "cycles")
         self.counts = self.counts._replace(**{name: grown(getattr(self.counts, name)) for name in names})
+
+
+def expanded(counts: ReadCounts) -> ReadCounts:
+    """The counters with what ``keyed`` tells added to the others, and ``aligned`` complete."""
+    keys = np.flatnonzero(counts.keyed[:, kernel.KEY_READS])
+    rows = counts.keyed[keys]
+    counts = counts._replace(
+        yields=counts.yields.copy(),
+        totals=counts.totals.copy(),
+        gc_totals=counts.gc_totals.copy(),
+        aligned=counts.aligned + counts.lengths,
+    )
+
+    def total(chosen: NDArray[np.bool_], column: int = kernel.KEY_READS) -> int:
+        return int(rows[chosen, column].sum())
+
+    def has(flags: int) -> NDArray[np.bool_]:
+        return (keys & flags) != 0
+
+    primary, passed = ~has(SECONDARY | SUPPLEMENTARY), ~has(QC_FAIL)
+    counts.gc_totals[kernel.CLUSTERS] += total(has(READ1) | ~has(PAIRED))
+    for row, chosen in enumerate((primary & ~passed, primary & passed)):
+        for column, key_column in YIELDS.items():
+            counts.yields[row, column] += total(chosen, key_column)
+    categories = (has(PAIRED) & has(READ1), has(PAIRED) & ~has(READ1), ~has(PAIRED))
+    for out, category in zip(counts.totals, categories, strict=True):
+        chosen = primary & category
+        out[kernel.TOTAL_READS] += total(chosen)
+        chosen = chosen & passed
+        out[kernel.PF_READS] += total(chosen)
+        chosen = chosen & ~has(UNMAPPED)
+        good = chosen & has(kernel.GOOD_MAPQ)
+        out[kernel.PF_READS_ALIGNED] += total(chosen)
+        out[kernel.POSITIVE_STRAND] += total(chosen & ~has(REVERSE))
+        out[kernel.PF_READS_IMPROPER_PAIRS] += total(chosen & has(PAIRED) & ~has(PROPER_PAIR))
+        out[kernel.READS_ALIGNED_IN_PAIRS] += total(chosen & has(PAIRED) & ~has(MATE_UNMAPPED))
+        out[kernel.CHIMERAS_DENOMINATOR] += total(chosen & has(kernel.LOOKED_AT))
+        out[kernel.PF_ALIGNED_BASES] += total(chosen, kernel.KEY_ALIGNED)
+        out[kernel.MISMATCHES] += total(chosen, kernel.KEY_MISMATCHES)
+        out[kernel.PF_HQ_ALIGNED_READS] += total(good)
+        out[kernel.PF_HQ_ALIGNED_BASES] += total(good, kernel.KEY_ALIGNED)
+        out[kernel.PF_HQ_ALIGNED_Q20_BASES] += total(good, kernel.KEY_GOOD_Q20)
+    return counts
+
+
+YIELDS = {
+    kernel.YIELD_READS: kernel.KEY_READS,
+    kernel.YIELD_BASES: kernel.KEY_BASES,
+    kernel.YIELD_Q20: kernel.KEY_Q20,
+    kernel.YIELD_Q30: kernel.KEY_Q30,
+    kernel.YIELD_QUALITY: kernel.KEY_QUALITY,
+}

@@ -316,7 +316,7 @@ def cover_read(
     at = np.int64(records.pos[row]) - origin
     query = np.int64(0)
     limit = min(np.int64(records.mapq[row]), np.int64(cap))
-    unknown = has_unknown_bases(row, records) or limit < STRONG
+    unknown = has_unknown_bases(records.raw, records.seq[row], np.int64(records.l_seq[row])) or limit < STRONG
     for k in range(records.n_cigar[row]):
         word = u32(records.raw, records.cigar[row] + 4 * k)
         operation, length = word & 15, np.int64(word >> 4)

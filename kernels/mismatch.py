@@ -19,25 +19,25 @@ LOWEST_BITS = np.uint64(0x1111111111111111)  # of 16 4-bit codes
 
 
 @shared
-def mark_cycle(records: Any, i: Any, k: Any, category: Any, cycles: Any) -> None:
+def mark_cycle(read: Any, k: Any, category: Any, cycles: Any) -> None:
     """Add a bad base to the cycles: the ``k``-th of its block, as Picard numbers cycles in aligned reads."""
-    cycle = records.l_seq[i] - k if records.flag[i] & REVERSE else k + 1
+    cycle = read.l_seq - k if read.flag & REVERSE else k + 1
     atomic_add(cycles, (category, min(cycle, cycles.shape[1] - 1)), 1)
 
 
 @shared
-def judge_base(records: Any, i: Any, code: Any, expected: Any, k: Any, category: Any, cycles: Any) -> Any:
+def judge_base(read: Any, code: Any, expected: Any, k: Any, category: Any, cycles: Any) -> Any:
     """1 where a base differs from the reference's; it is bad in its cycle if it does, or is N.
 
     ``category`` -1: cycles are not counted.
     """
     if category >= 0 and (code != expected or code == NT16_N):
-        mark_cycle(records, i, k, category, cycles)
+        mark_cycle(read, k, category, cycles)
     return np.int64(code != expected)
 
 
 @shared
-def judge_word(records: Any, i: Any, word: Any, differing: Any, k: Any, flags: Any, category: Any, cycles: Any) -> Any:
+def judge_word(read: Any, word: Any, differing: Any, k: Any, flags: Any, category: Any, cycles: Any) -> Any:
     """``judge_base`` for those of a word's bases that ``flags`` has the lowest bits of."""
     found = np.int64(0)
     while flags != 0:
@@ -46,17 +46,17 @@ def judge_word(records: Any, i: Any, word: Any, differing: Any, k: Any, flags: A
         code = np.int64((word >> shift) & np.uint64(15))
         expected = code ^ np.int64((differing >> shift) & np.uint64(15))
         place = np.int64(shift >> np.uint64(2)) ^ 1  # a byte's first base is in its high nibble
-        found += judge_base(records, i, code, expected, k + place, category, cycles)
+        found += judge_base(read, code, expected, k + place, category, cycles)
     return found
 
 
 @shared
-def compare_word(records: Any, i: Any, word: Any, differing: Any, k: Any, category: Any, cycles: Any) -> Any:
+def compare_word(read: Any, word: Any, differing: Any, k: Any, category: Any, cycles: Any) -> Any:
     """``judge_word`` where a base of the word differs or is N, else 0."""
     unlike = differing | (differing >> np.uint64(2))
     unknown = word & (word >> np.uint64(2))
     flags = (unlike | (unlike >> np.uint64(1)) | (unknown & (unknown >> np.uint64(1)))) & LOWEST_BITS
-    return judge_word(records, i, word, differing, k, flags, category, cycles) if flags != 0 else np.int64(0)
+    return judge_word(read, word, differing, k, flags, category, cycles) if flags != 0 else np.int64(0)
 
 
 @shared
@@ -77,32 +77,32 @@ def first_nibbles(count: Any) -> Any:
 
 @shared
 def compare_by_word(
-    records: Any, i: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
+    read: Any, raw: Any, query: Any, at: Any, length: Any, stretch: Any, category: Any, cycles: Any
 ) -> Any:
     """``compare_block``, 16 bases a step."""
-    raw, seq, found, k = records.raw, records.seq[i], np.int64(0), np.int64(0)
-    by_word = records.l_seq[i] >= 16  # so that a word that starts in SEQ ends in the record
+    seq, found, k = read.seq, np.int64(0), np.int64(0)
+    by_word = read.l_seq >= 16  # so that a word that starts in SEQ ends in the record
     while k < length and (not by_word or (query + k) & 1):
         code = nt16_at(raw, seq, query + k)
-        found += judge_base(records, i, code, packed_code(stretch.even, at + k), k, category, cycles)
+        found += judge_base(read, code, packed_code(stretch.even, at + k), k, category, cycles)
         k += 1
     packed = stretch.odd if (at + k) & 1 else stretch.even
     byte, place = seq + ((query + k) >> 1), (at + k + 1) >> 1
     while k + 16 <= length:
         word = u64(raw, byte)
-        found += compare_word(records, i, word, word ^ u64(packed, place), k, category, cycles)
+        found += compare_word(read, word, word ^ u64(packed, place), k, category, cycles)
         byte, place, k = byte + 8, place + 8, k + 16
     if k < length:
         mask = first_nibbles(length - k)
         word = u64(raw, byte) & mask
-        found += compare_word(records, i, word, word ^ (u64(packed, place) & mask), k, category, cycles)
+        found += compare_word(read, word, word ^ (u64(packed, place) & mask), k, category, cycles)
     return found
 
 
 @on_cuda
 def compare_block(
-    records: Any,
-    i: Any,
+    read: Any,
+    raw: Any,
     query: Any,
     at: Any,
     length: Any,
@@ -112,7 +112,7 @@ def compare_block(
     bad: Any,
 ) -> Any:
     """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
-    return compare_by_word(records, i, query, at, length, stretch, category, cycles)
+    return compare_by_word(read, raw, query, at, length, stretch, category, cycles)
 
 
 # On a CPU bad bases are counted in 8 bits first, 64 at once: of each class of reads, by their place in a block. A class
@@ -166,9 +166,9 @@ def stop_counting(bad: Any, cycles: Any) -> None:
 
 
 @shared
-def class_of(records: Any, i: Any, size: Any, category: Any, bad: Any, cycles: Any) -> Any:
+def class_of(read: Any, size: Any, category: Any, bad: Any, cycles: Any) -> Any:
     """The class whose counters hold another block of ``size`` bytes of row ``i``; -1: none do."""
-    reverse, length = np.int64((records.flag[i] & REVERSE) != 0), np.int64(records.l_seq[i])
+    reverse, length = np.int64((read.flag & REVERSE) != 0), read.l_seq
     number = 2 * np.int64(category) + reverse
     if bad.seen[2 * number + 1] == 0:
         bad.seen[2 * number + 1] = length
@@ -181,24 +181,24 @@ def class_of(records: Any, i: Any, size: Any, category: Any, bad: Any, cycles: A
 
 
 @shared
-def mark_bits(word: Any, k: Any, records: Any, i: Any, category: Any, cycles: Any) -> None:
+def mark_bits(word: Any, k: Any, read: Any, category: Any, cycles: Any) -> None:
     """Mark the bases of a block that a word has bits of: bit n stands for base ``k + 2 * n``."""
     while word != np.uint64(0):
-        mark_cycle(records, i, k + 2 * lowest_bit(word), category, cycles)
+        mark_cycle(read, k + 2 * lowest_bit(word), category, cycles)
         word &= word - np.uint64(1)
 
 
 @shared
-def judge_first(records: Any, i: Any, query: Any, at: Any, stretch: Any, category: Any, cycles: Any) -> Any:
+def judge_first(read: Any, raw: Any, query: Any, at: Any, stretch: Any, category: Any, cycles: Any) -> Any:
     """``judge_base`` for the first base of a block."""
-    code, expected = nt16_at(records.raw, records.seq[i], query), packed_code(stretch.even, at)
-    return judge_base(records, i, code, expected, np.int64(0), category, cycles)
+    code, expected = nt16_at(raw, read.seq, query), packed_code(stretch.even, at)
+    return judge_base(read, code, expected, np.int64(0), category, cycles)
 
 
 @on_cpu(compare_block)
 def _compare_block_cpu(
-    records: Any,
-    i: Any,
+    read: Any,
+    raw: Any,
     query: Any,
     at: Any,
     length: Any,
@@ -208,15 +208,14 @@ def _compare_block_cpu(
     bad: Any,
 ) -> Any:
     """128 bases a step: those in the upper halves of 64 bytes, and those in the lower halves."""
-    raw = records.raw
-    first, byte, place, size = from_whole_bytes(records.seq[i], query, at, length)
+    first, byte, place, size = from_whole_bytes(read.seq, query, at, length)
     packed, room = stretch.odd if (at + first) & 1 else stretch.even, whole_words(size)
     if length <= first or byte + room > raw.shape[0] or place + room > packed.shape[0]:
-        return compare_by_word(records, i, query, at, length, stretch, category, cycles)
-    found = judge_first(records, i, query, at, stretch, category, cycles) if first else np.int64(0)
+        return compare_by_word(read, raw, query, at, length, stretch, category, cycles)
+    found = judge_first(read, raw, query, at, stretch, category, cycles) if first else np.int64(0)
     number = np.int64(-1)
     if category >= 0 and not first:
-        number = class_of(records, i, size, category, bad, cycles)
+        number = class_of(read, size, category, bad, cycles)
     for done in range(0, size, WORD):
         some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
         uppers, lowers = half_lanes(length - first - 2 * done)
@@ -229,29 +228,29 @@ def _compare_block_cpu(
                 add_word(upper, bad.counters, number * CLASS_WIDTH + done)
                 add_word(lower, bad.counters, number * CLASS_WIDTH + HALF_WIDTH + done)
             else:
-                mark_bits(upper, first + 2 * done, records, i, category, cycles)
-                mark_bits(lower, first + 2 * done + 1, records, i, category, cycles)
+                mark_bits(upper, first + 2 * done, read, category, cycles)
+                mark_bits(lower, first + 2 * done + 1, read, category, cycles)
     return found
 
 
 @shared
-def compare_read(i: Any, records: Any, stretch: Any, origin: Any, category: Any, cycles: Any, bad: Any) -> Any:
+def compare_read(read: Any, raw: Any, stretch: Any, origin: Any, category: Any, cycles: Any, bad: Any) -> Any:
     """Mismatches of row ``i`` over its aligned bases; the stretch starts at ``origin``."""
-    found, query, at = np.int64(0), np.int64(0), np.int64(records.pos[i]) - origin
-    for k in range(records.n_cigar[i]):
-        word = u32(records.raw, records.cigar[i] + 4 * k)
+    found, query, at = np.int64(0), np.int64(0), read.pos - origin
+    for k in range(read.n_cigar):
+        word = u32(raw, read.cigar + 4 * k)
         operation, length = word & 15, word >> 4
         if is_match(operation):
-            found += compare_block(records, i, query, at, length, stretch, category, cycles, bad)
+            found += compare_block(read, raw, query, at, length, stretch, category, cycles, bad)
         at += length * consumes_reference(operation)
         query += length * consumes_query(operation)
     return found
 
 
 @shared
-def mark_no_calls(i: Any, records: Any, category: Any, cycles: Any) -> None:
+def mark_no_calls(read: Any, raw: Any, category: Any, cycles: Any) -> None:
     """Add the N of a read that is not looked at base by base to its cycles."""
-    if has_unknown_bases(i, records):
-        for k in range(records.l_seq[i]):
-            if nt16_at(records.raw, records.seq[i], k) == NT16_N:
-                mark_cycle(records, i, k, category, cycles)
+    if has_unknown_bases(raw, read.seq, read.l_seq):
+        for k in range(read.l_seq):
+            if nt16_at(raw, read.seq, k) == NT16_N:
+                mark_cycle(read, k, category, cycles)

@@ -37,6 +37,7 @@ from .records import (
     consumes_query,
     consumes_reference,
     fetch_ahead,
+    row_of,
     u32,
 )
 from .scalar import is_match, nt16_at
@@ -202,29 +203,29 @@ def _sum_qualities_cpu(raw: Any, start: Any, length: Any, shift: Any) -> Any:
 
 
 @shared
-def has_qualities(i: Any, records: Any) -> Any:
+def has_qualities(read: Any, raw: Any) -> Any:
     """False where a record's qualities are not stored (SAM v1, section 4.2: 0xff)."""
-    return records.l_seq[i] > 0 and records.raw[records.qual[i]] != 255
+    return read.l_seq > 0 and raw[read.qual] != 255
 
 
 @shared
-def read_qualities(i: Any, records: Any, original: Any, original_length: Any) -> Any:
+def read_qualities(read: Any, raw: Any, original: Any, original_length: Any) -> Any:
     """``sum_qualities`` of OQ where there is one, else of QUAL."""
     if original >= 0:
-        return sum_qualities(records.raw, original, original_length, np.int64(33))
-    length = np.int64(records.l_seq[i]) if has_qualities(i, records) else np.int64(0)
-    return sum_qualities(records.raw, records.qual[i], length, np.int64(0))
+        return sum_qualities(raw, original, original_length, np.int64(33))
+    length = read.l_seq if has_qualities(read, raw) else np.int64(0)
+    return sum_qualities(raw, read.qual, length, np.int64(0))
 
 
 @shared
-def aligned_q20(i: Any, records: Any) -> Any:
+def aligned_q20(read: Any, raw: Any) -> Any:
     """Aligned bases of quality 20 or more, by QUAL."""
     found, query = np.int64(0), np.int64(0)
-    for k in range(records.n_cigar[i] if has_qualities(i, records) else 0):
-        word = u32(records.raw, records.cigar[i] + 4 * k)
+    for k in range(read.n_cigar if has_qualities(read, raw) else 0):
+        word = u32(raw, read.cigar + 4 * k)
         length = (word >> 4) * consumes_query(word & 15)
         if is_match(word & 15):
-            found += sum_qualities(records.raw, records.qual[i] + query, length, np.int64(0))[0]
+            found += sum_qualities(raw, read.qual + query, length, np.int64(0))[0]
         query += length
     return found
 
@@ -233,7 +234,7 @@ def aligned_q20(i: Any, records: Any) -> Any:
 
 
 @shared
-def shape(i: Any, records: Any) -> Any:
+def shape(read: Any, raw: Any) -> Any:
     """What a CIGAR says of its read.
 
     Returns bases aligned, inserted and deleted, gaps, reference bases spanned, bases soft-clipped and hard-clipped, and
@@ -242,8 +243,8 @@ def shape(i: Any, records: Any) -> Any:
     aligned, inserted, deleted, gaps, span = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     soft, hard, behind, before, pending = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     inside = False
-    for k in range(records.n_cigar[i]):
-        word = u32(records.raw, records.cigar[i] + 4 * k)
+    for k in range(read.n_cigar):
+        word = u32(raw, read.cigar + 4 * k)
         operation, length = word & 15, word >> 4
         span += length * consumes_reference(operation)
         if operation == CIGAR_S:
@@ -264,12 +265,12 @@ def shape(i: Any, records: Any) -> Any:
 
 
 @shared
-def is_one_match(i: Any, records: Any) -> Any:
-    """True where all bases of row ``i`` are aligned, without a gap."""
-    if records.n_cigar[i] != 1:
+def is_one_match(read: Any, raw: Any) -> Any:
+    """True where all bases of a read are aligned, without a gap."""
+    if read.n_cigar != 1:
         return False
-    word = u32(records.raw, records.cigar[i])
-    return is_match(word & 15) and word >> 4 == records.l_seq[i]
+    word = u32(raw, read.cigar)
+    return is_match(word & 15) and word >> 4 == read.l_seq
 
 
 @shared
@@ -283,12 +284,12 @@ def shape_of_one_match(length: Any) -> Any:
 
 
 @shared
-def first_bases(i: Any, records: Any) -> Any:
+def first_bases(read: Any, raw: Any) -> Any:
     """The first ``ADAPTER_BASES`` bases in the order of sequencing, as 4-bit codes."""
     key = np.uint64(0)
-    turned = (records.flag[i] & (UNMAPPED | REVERSE)) == REVERSE
+    turned = (read.flag & (UNMAPPED | REVERSE)) == REVERSE
     for k in range(ADAPTER_BASES):
-        code = nt16_at(records.raw, records.seq[i], records.l_seq[i] - 1 - k if turned else k)
+        code = nt16_at(raw, read.seq, read.l_seq - 1 - k if turned else k)
         key = (key << np.uint64(4)) | np.uint64(COMPLEMENT[code] if turned else code)
     return key
 
@@ -302,14 +303,14 @@ def unequal(word: Any) -> Any:
 
 
 @shared
-def is_adapter(i: Any, records: Any, adapters: Any) -> Any:
+def is_adapter(read: Any, raw: Any, adapters: Any) -> Any:
     """AdapterUtility.isAdapter: an unmapped read, or one of mapping quality 0, that begins as an adapter does.
 
     ``adapters`` uint64[n]: pieces of adapters, 16 bases as 4-bit codes; one base may differ.
     """
-    if records.l_seq[i] < ADAPTER_BASES or not (records.flag[i] & UNMAPPED or records.mapq[i] == 0):
+    if read.l_seq < ADAPTER_BASES or not (read.flag & UNMAPPED or read.mapq == 0):
         return False
-    key = first_bases(i, records)
+    key = first_bases(read, raw)
     found = False
     for a in range(adapters.shape[0]):
         differing = unequal(key ^ adapters[a])
@@ -321,14 +322,14 @@ def is_adapter(i: Any, records: Any, adapters: Any) -> Any:
 
 
 @shared
-def pair_orientation(i: Any, records: Any, span: Any) -> Any:
+def pair_orientation(read: Any, span: Any) -> Any:
     """SamPairUtil.getPairOrientation of a read that is mapped as its mate is; ``span``: reference bases it covers."""
-    flag, start = records.flag[i], np.int64(records.pos[i]) + 1
+    flag, start = read.flag, read.pos + 1
     reverse = (flag & REVERSE) != 0
     if reverse == ((flag & MATE_REVERSE) != 0):
         return TANDEM
-    forward_start = np.int64(records.mate_pos[i]) + 1 if reverse else start
-    reverse_start = start + span - 1 if reverse else start + records.tlen[i]
+    forward_start = read.mate_pos + 1 if reverse else start
+    reverse_start = start + span - 1 if reverse else start + read.tlen
     return FR if forward_start < reverse_start else RF
 
 
@@ -339,12 +340,12 @@ def is_mapped_pair(flag: Any) -> Any:
 
 
 @shared
-def count_insert(i: Any, records: Any, span: Any, k: Any, far: Any, out: Any) -> None:
+def count_insert(read: Any, span: Any, k: Any, far: Any, out: Any) -> None:
     """CollectInsertSizeMetrics: a pair by its second read. Sizes of ``NEAR_INSERTS`` and more go into ``far[k]``."""
-    flag, size = records.flag[i], abs(np.int64(records.tlen[i]))
+    flag, size = read.flag, abs(read.tlen)
     if not is_mapped_pair(flag) or flag & (SECONDARY | SUPPLEMENTARY | DUPLICATE) or size == 0:
         return
-    orientation = pair_orientation(i, records, span)
+    orientation = pair_orientation(read, span)
     counted = np.int64((flag & READ1) == 0)  # of every other read: not to be guessed
     if size < NEAR_INSERTS:
         atomic_add(out.inserts, (orientation, size), counted)
@@ -372,23 +373,21 @@ def is_looked_at(flag: Any, good: Any, mate_mapq: Any) -> Any:
 
 
 @shared
-def is_chimera(i: Any, records: Any, span: Any, split: Any) -> Any:
+def is_chimera(read: Any, span: Any, split: Any) -> Any:
     """True where a read that is looked at is one."""
-    if split or not is_mapped_pair(records.flag[i]):
+    if split or not is_mapped_pair(read.flag):
         return split
-    apart = abs(np.int64(records.tlen[i])) > FARTHEST_PAIR or records.tid[i] != records.mate_tid[i]
-    return apart or pair_orientation(i, records, span) != FR
+    apart = abs(read.tlen) > FARTHEST_PAIR or read.tid != read.mate_tid
+    return apart or pair_orientation(read, span) != FR
 
 
 @shared
-def count_key(
-    i: Any, records: Any, aligned: Any, mismatches: Any, qualities: Any, q20: Any, looked: Any, out: Any
-) -> None:
+def count_key(read: Any, aligned: Any, mismatches: Any, qualities: Any, q20: Any, looked: Any, out: Any) -> None:
     """Add a primary read to ``ReadCounts.keyed``; ``q20``: aligned bases of quality 20 or more."""
-    good = np.int64(records.mapq[i] >= MIN_MAPQ)
-    key = (records.flag[i] & SAM_FLAGS) + GOOD_MAPQ * good + LOOKED_AT * np.int64(looked)
+    good = np.int64(read.mapq >= MIN_MAPQ)
+    key = (read.flag & SAM_FLAGS) + GOOD_MAPQ * good + LOOKED_AT * np.int64(looked)
     atomic_add(out.keyed, (key, KEY_READS), 1)
-    atomic_add(out.keyed, (key, KEY_BASES), records.l_seq[i])
+    atomic_add(out.keyed, (key, KEY_BASES), read.l_seq)
     atomic_add(out.keyed, (key, KEY_ALIGNED), aligned)
     atomic_add(out.keyed, (key, KEY_MISMATCHES), mismatches)
     atomic_add(out.keyed, (key, KEY_Q20), qualities[0])
@@ -409,9 +408,9 @@ def count_clips(form: Any, reverse: Any, category: Any, out: Any) -> None:
 
 
 @shared
-def count_read(i: Any, records: Any, form: Any, adapter: Any, tags: Any, category: Any, out: Any) -> None:
+def count_read(read: Any, form: Any, adapter: Any, tags: Any, category: Any, out: Any) -> None:
     """AlignmentSummaryMetricsCollector.collectReadData, for a primary PF read, but for what its key says."""
-    length, kept, hard = records.l_seq[i], form[0] + form[1], form[6]
+    length, kept, hard = read.l_seq, form[0] + form[1], form[6]
     longest = out.lengths.shape[1] - 1
     atomic_add(out.lengths, (category, min(length, longest)), 1)
     if kept != length:
@@ -426,14 +425,14 @@ def count_read(i: Any, records: Any, form: Any, adapter: Any, tags: Any, categor
 
 
 @shared
-def count_alignment(i: Any, records: Any, form: Any, mismatches: Any, chimera: Any, category: Any, out: Any) -> None:
+def count_alignment(read: Any, form: Any, mismatches: Any, chimera: Any, category: Any, out: Any) -> None:
     """AlignmentSummaryMetricsCollector's further data of a primary, mapped PF read, but for what its key says."""
-    count_clips(form, records.flag[i] & REVERSE, category, out)
+    count_clips(form, read.flag & REVERSE, category, out)
     if chimera:
         atomic_add(out.totals, (category, CHIMERAS), 1)
     if form[3] > 0:
         atomic_add(out.totals, (category, INDELS), form[3])
-    counted = min(mismatches, out.mismatches.shape[1] - 1) if records.mapq[i] >= MIN_MAPQ else 0
+    counted = min(mismatches, out.mismatches.shape[1] - 1) if read.mapq >= MIN_MAPQ else 0
     atomic_add(out.mismatches, (category, counted), 1)
 
 
@@ -441,16 +440,14 @@ def count_alignment(i: Any, records: Any, form: Any, mismatches: Any, chimera: A
 
 
 @shared
-def count_start(
-    i: Any, records: Any, span: Any, errors: Any, letters: Any, origin: Any, contig_length: Any, out: Any
-) -> None:
+def count_start(read: Any, span: Any, errors: Any, letters: Any, origin: Any, contig_length: Any, out: Any) -> None:
     """GcBiasMetricsCollector.addRead: a mapped read in the window where it starts.
 
     Picard takes a 1-based position for an index from 0; windows that it did not compute, at a contig's end, have GC 0.
     """
     atomic_add(out.gc_totals, ALIGNED_READS, 1)
-    start = np.int64(records.pos[i]) + 1
-    if records.flag[i] & REVERSE:
+    start = read.pos + 1
+    if read.flag & REVERSE:
         start = start + span - 1 - WINDOW
     if start <= 0:
         return
@@ -460,19 +457,19 @@ def count_start(
         if unknown > MOST_UNKNOWN:
             return
     atomic_add(out.gc, (GC_READS, gc), 1)
-    atomic_add(out.gc, (GC_BASES, gc), records.l_seq[i])
+    atomic_add(out.gc, (GC_BASES, gc), read.l_seq)
     atomic_add(out.gc, (GC_ERRORS, gc), errors)
 
 
 @shared
-def count_excluded(i: Any, records: Any, aligned: Any, adapter: Any, out: Any) -> None:
+def count_excluded(read: Any, aligned: Any, adapter: Any, out: Any) -> None:
     """The aligned bases of a read that CollectWgsMetrics leaves out, by the first of its filters that does."""
-    flag = records.flag[i]
+    flag = read.flag
     if flag & SECONDARY:
         return
     if adapter:
         atomic_add(out.excluded, EXCLUDED_ADAPTER, aligned)
-    elif records.mapq[i] < MIN_MAPQ:
+    elif read.mapq < MIN_MAPQ:
         atomic_add(out.excluded, EXCLUDED_MAPQ, aligned)
     elif flag & DUPLICATE:
         atomic_add(out.excluded, EXCLUDED_DUPE, aligned)
@@ -485,9 +482,9 @@ def count_excluded(i: Any, records: Any, aligned: Any, adapter: Any, out: Any) -
 
 @shared
 def count_record(
-    i: Any,
+    read: Any,
     k: Any,
-    records: Any,
+    raw: Any,
     form: Any,
     stretch: Any,
     origin: Any,
@@ -497,38 +494,38 @@ def count_record(
     bad: Any,
     out: Any,
 ) -> None:
-    """Add row ``i`` of ``shape`` ``form`` to all counters. ``contig_length`` 0: there is no reference for it."""
-    flag = records.flag[i]
+    """Add a read of ``shape`` ``form`` to all counters. ``contig_length`` 0: there is no reference for it."""
+    flag = read.flag
     primary = not flag & (SECONDARY | SUPPLEMENTARY)
-    compared = contig_length > 0 and not flag & UNMAPPED and records.l_seq[i] > 0
+    compared = contig_length > 0 and not flag & UNMAPPED and read.l_seq > 0
     category = category_of(flag) if primary and not flag & QC_FAIL else -1
-    adapter = is_adapter(i, records, adapters)
+    adapter = is_adapter(read, raw, adapters)
     mismatches = np.int64(0)
     if compared:
-        mismatches = compare_read(i, records, stretch, origin, category, out.cycles, bad)
+        mismatches = compare_read(read, raw, stretch, origin, category, out.cycles, bad)
         errors = mismatches + form[1] + form[2]
-        count_start(i, records, form[4], errors, stretch.letters, origin, contig_length, out)
-    if records.l_seq[i] == 0 and (flag & READ1 or not flag & PAIRED):
+        count_start(read, form[4], errors, stretch.letters, origin, contig_length, out)
+    if read.l_seq == 0 and (flag & READ1 or not flag & PAIRED):
         atomic_add(out.gc_totals, CLUSTERS, -1)
-    count_excluded(i, records, form[0], adapter, out)
+    count_excluded(read, form[0], adapter, out)
     if not primary:
         atomic_add(out.keyed, (flag & SAM_FLAGS, KEY_READS), 1)
         return
-    count_insert(i, records, form[4], k, far, out)
-    tags, good = read_tags(i, records), records.mapq[i] >= MIN_MAPQ
-    qualities, q20 = read_qualities(i, records, tags[0], tags[1]), np.int64(0)
+    count_insert(read, form[4], k, far, out)
+    tags, good = read_tags(read, raw), read.mapq >= MIN_MAPQ
+    qualities, q20 = read_qualities(read, raw, tags[0], tags[1]), np.int64(0)
     looked = is_looked_at(flag, good, tags[2])
     if category >= 0:
-        count_read(i, records, form, adapter, tags, category, out)
+        count_read(read, form, adapter, tags, category, out)
         if not flag & UNMAPPED:
-            chimera = looked and is_chimera(i, records, form[4], tags[3])
-            count_alignment(i, records, form, mismatches, chimera, category, out)
+            chimera = looked and is_chimera(read, form[4], tags[3])
+            count_alignment(read, form, mismatches, chimera, category, out)
             if good:
-                known = tags[0] < 0 and form[0] == records.l_seq[i]
-                q20 = qualities[0] if known else aligned_q20(i, records)
+                known = tags[0] < 0 and form[0] == read.l_seq
+                q20 = qualities[0] if known else aligned_q20(read, raw)
     if flag & (UNMAPPED | QC_FAIL):
-        mark_no_calls(i, records, category_of(flag), out.cycles)
-    count_key(i, records, form[0], mismatches, qualities, q20, looked, out)
+        mark_no_calls(read, raw, category_of(flag), out.cycles)
+    count_key(read, form[0], mismatches, qualities, q20, looked, out)
 
 
 @shared
@@ -548,13 +545,13 @@ def count_mapped(
     out: Any,
 ) -> None:
     """Add row ``first + k`` if it is mapped and starts in [start, stop) of contig ``tid``."""
-    i = first + k
-    if records.tid[i] == tid and start <= records.pos[i] < stop and not records.flag[i] & UNMAPPED:
-        if is_one_match(i, records):
-            form = shape_of_one_match(records.l_seq[i])  # most: their zeros leave little to do
-            count_record(i, k, records, form, stretch, origin, contig_length, adapters, far, bad, out)
+    read, raw = row_of(first + k, records), records.raw
+    if read.tid == tid and start <= read.pos < stop and not read.flag & UNMAPPED:
+        if is_one_match(read, raw):
+            form = shape_of_one_match(read.l_seq)  # most: their zeros leave little to do
+            count_record(read, k, raw, form, stretch, origin, contig_length, adapters, far, bad, out)
         else:
-            count_record(i, k, records, shape(i, records), stretch, origin, contig_length, adapters, far, bad, out)
+            count_record(read, k, raw, shape(read, raw), stretch, origin, contig_length, adapters, far, bad, out)
 
 
 @cpu_loop
@@ -624,10 +621,10 @@ def seen_workspace_cuda() -> tuple[tuple[int], Any]:
 @shared
 def count_unmapped(k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, bad: Any, out: Any) -> None:
     """Add row ``first + k`` if it is not mapped, or nowhere."""
-    i = first + k
-    if records.flag[i] & UNMAPPED or records.tid[i] < 0:
+    read, raw = row_of(first + k, records), records.raw
+    if read.flag & UNMAPPED or read.tid < 0:
         nothing = np.int64(0)
-        count_record(i, k, records, shape(i, records), stretch, nothing, nothing, adapters, far, bad, out)
+        count_record(read, k, raw, shape(read, raw), stretch, nothing, nothing, adapters, far, bad, out)
 
 
 @cpu_loop

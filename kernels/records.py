@@ -307,6 +307,44 @@ def interleave(raw: Any, starts: Any, out: Any, places: Any) -> int:
     return at
 
 
+class Row(NamedTuple):
+    """One row of ``Records`` as numbers: a loop that writes need not read a column twice."""
+
+    offset: Any
+    tid: Any
+    pos: Any
+    flag: Any
+    mapq: Any
+    l_seq: Any
+    n_cigar: Any
+    cigar: Any
+    seq: Any
+    qual: Any
+    mate_tid: Any
+    mate_pos: Any
+    tlen: Any
+
+
+@shared
+def row_of(i: Any, records: Any) -> Any:
+    """Row ``i`` of the columns."""
+    return Row(
+        np.int64(records.offset[i]),
+        np.int64(records.tid[i]),
+        np.int64(records.pos[i]),
+        np.int64(records.flag[i]),
+        np.int64(records.mapq[i]),
+        np.int64(records.l_seq[i]),
+        np.int64(records.n_cigar[i]),
+        np.int64(records.cigar[i]),
+        np.int64(records.seq[i]),
+        np.int64(records.qual[i]),
+        np.int64(records.mate_tid[i]),
+        np.int64(records.mate_pos[i]),
+        np.int64(records.tlen[i]),
+    )
+
+
 @shared
 def same_name(raw: Any, a: Any, b: Any) -> Any:
     """True where the records at offsets ``a`` and ``b`` have the same read name."""

@@ -75,14 +75,14 @@ def query_index(records: Any, row: Any, position: Any) -> Any:
 
 
 @shared
-def finds_unknown_base(i: Any, records: Any) -> Any:
-    """True where a base of row ``i`` is N, found byte by byte."""
+def finds_unknown_base(raw: Any, seq: Any, length: Any) -> Any:
+    """``has_unknown_bases``, found byte by byte."""
     unknown = np.uint8(0)
-    for k in range(records.seq[i], records.seq[i] + (records.l_seq[i] >> 1)):
-        byte = records.raw[np.uint64(k)]
+    for k in range(seq, seq + (length >> 1)):
+        byte = raw[np.uint64(k)]
         unknown = np.uint8(unknown | np.uint8(byte >= np.uint8(0xF0)) | np.uint8((byte & np.uint8(15)) == np.uint8(15)))
-    if records.l_seq[i] & 1:
-        unknown |= np.uint8(records.raw[records.seq[i] + (records.l_seq[i] >> 1)] >= 0xF0)
+    if length & 1:
+        unknown |= np.uint8(raw[seq + (length >> 1)] >= 0xF0)
     return unknown != 0
 
 
@@ -104,18 +104,17 @@ def half_lanes(count: Any) -> Any:
 
 
 @on_cuda
-def has_unknown_bases(i: Any, records: Any) -> Any:
-    """True where a base of row ``i`` is N."""
-    return finds_unknown_base(i, records)
+def has_unknown_bases(raw: Any, seq: Any, length: Any) -> Any:
+    """True where one of ``length`` bases, packed from byte ``seq`` on, is N."""
+    return finds_unknown_base(raw, seq, length)
 
 
 @on_cpu(has_unknown_bases)
-def _has_unknown_bases_cpu(i: Any, records: Any) -> Any:
-    raw, start, length = records.raw, records.seq[i], np.int64(records.l_seq[i])
-    if start + whole_words((length + 1) >> 1) > raw.shape[0]:
-        return finds_unknown_base(i, records)
+def _has_unknown_bases_cpu(raw: Any, seq: Any, length: Any) -> Any:
+    if seq + whole_words((length + 1) >> 1) > raw.shape[0]:
+        return finds_unknown_base(raw, seq, length)
     found = np.uint64(0)
     for done in range(0, (length + 1) >> 1, WORD):
-        some, (uppers, lowers) = plain_bytes(raw, start + done), half_lanes(length - 2 * done)
+        some, (uppers, lowers) = plain_bytes(raw, seq + done), half_lanes(length - 2 * done)
         found |= masked_equal(some, 0xF0, 0xF0) & uppers | masked_equal(some, 0x0F, 0x0F) & lowers
     return found != np.uint64(0)

@@ -85,15 +85,14 @@ def text_end_near(raw: Any, at: Any, stop: Any, begin: Any, zeros: Any) -> Any:
 
 
 @shared
-def read_tags(i: Any, records: Any) -> Any:
-    """What Picard asks of a record's tags.
+def read_tags(read: Any, raw: Any) -> Any:
+    """What Picard asks of a read's tags.
 
     Returns the offset of OQ's text (-1: none) and its length, MQ (``NO_TAG``: none), whether there is SA, whether XN
     is 1.
     """
-    raw = records.raw
-    at = np.int64(records.qual[i] + records.l_seq[i])
-    stop = records.offset[i] + 4 + u32(raw, records.offset[i])
+    at = read.qual + read.l_seq
+    stop = read.offset + 4 + u32(raw, read.offset)
     begin, zeros = at, zeros_from(raw, at)
     original, original_length, mate_mapq = np.int64(-1), np.int64(0), np.int64(NO_TAG)
     split, noise = False, False

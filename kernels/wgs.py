@@ -100,6 +100,12 @@ def is_unknown(i: Any, query: Any, records: Any) -> Any:
 
 
 @shared
+def has_n(i: Any, records: Any) -> Any:
+    """True where a base of row ``i`` is N."""
+    return has_unknown_bases(records.raw, records.seq[i], np.int64(records.l_seq[i]))
+
+
+@shared
 def is_solid(i: Any, query: Any, records: Any) -> Any:
     """1 where base ``query`` of row ``i`` is known and of good quality."""
     good = is_quality(records.raw[records.qual[i] + query], MIN_QUALITY)
@@ -226,7 +232,7 @@ def add_read(
     """Add the aligned bases of row ``i`` in [start, stop) to the depths, and their qualities to the table."""
     if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
         return
-    unknown = has_unknown_bases(i, records)
+    unknown = has_n(i, records)
     at, query = np.int64(records.pos[i]), np.int64(0)
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)
@@ -377,7 +383,7 @@ def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, repeats: 
     if records.earlier[row] < 0:
         if not is_looked_at(row, records) or not overlaps(row, records, tid, records.pos[i], records.end[i]):
             return
-        if not has_unknown_bases(i, records) and not has_unknown_bases(row, records):
+        if not has_n(i, records) and not has_n(row, records):
             add_pair(i, row, records, start, stop, repeats)
             return
     while row >= 0:

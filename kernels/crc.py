@@ -64,6 +64,12 @@ def crc32(raw: Any, start: Any, stop: Any, table: Any) -> Any:
     return crc32_by_table(raw, start, stop, table)
 
 
+@on_cuda
+def crc32_of_two(raw: Any, one: Any, two: Any, size: Any, table: Any) -> Any:
+    """``crc32`` of ``size`` bytes from ``one`` on, and of as many from ``two`` on."""
+    return crc32(raw, one, one + size, table), crc32(raw, two, two + size, table)
+
+
 @when_compiling
 def _teach_products() -> None:
     """Have numba compile ``crc32`` for the CPU."""

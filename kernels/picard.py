@@ -40,7 +40,7 @@ from .records import (
     row_of,
     u32,
 )
-from .scalar import is_match, nt16_at
+from .scalar import is_match, is_one_match, nt16_at
 from .stretch import MOST_UNKNOWN, WINDOW, Stretch, window_gc
 from .tags import NO_TAG, read_tags
 
@@ -262,15 +262,6 @@ def shape(read: Any, raw: Any) -> Any:
             deleted += length if operation == CIGAR_D else 0
             gaps += operation == CIGAR_I or operation == CIGAR_D
     return aligned, inserted, deleted, gaps, span, soft, hard, behind, before
-
-
-@shared
-def is_one_match(read: Any, raw: Any) -> Any:
-    """True where all bases of a read are aligned, without a gap."""
-    if read.n_cigar != 1:
-        return False
-    word = u32(raw, read.cigar)
-    return is_match(word & 15) and word >> 4 == read.l_seq
 
 
 @shared

@@ -21,6 +21,7 @@ from .records import (
     SUPPLEMENTARY,
     UNMAPPED,
     Records,
+    row_of,
 )
 
 # What a record's flags leave open of samtools flagstat and stats, in the bits above SAM's twelve flags.
@@ -33,76 +34,64 @@ INWARD, OUTWARD, OTHER_WAY = range(3)
 
 
 @shared
-def flag_key(i: Any, records: Any) -> Any:
-    """The flags of row ``i`` with what else flagstat asks of a record; below ``FLAG_KEYS``."""
-    key = records.flag[i] & SAM_FLAGS
-    if records.mate_tid[i] != records.tid[i]:
+def flag_key(read: Any) -> Any:
+    """The flags of a read with what else flagstat asks of a record; below ``FLAG_KEYS``."""
+    key = read.flag & SAM_FLAGS
+    if read.mate_tid != read.tid:
         key |= MATE_ELSEWHERE
-    if records.mapq[i] >= 5:
+    if read.mapq >= 5:
         key |= MAPQ_5
-    if records.l_seq[i] > 0:
+    if read.l_seq > 0:
         key |= HAS_SEQUENCE
     return key
 
 
 @shared
-def count_flags(i: Any, records: Any, keys: Any, contigs: Any) -> None:
-    """Add row ``i`` to the histogram of flag keys, and to its contig's records (the last element: unplaced ones)."""
-    atomic_add(keys, flag_key(i, records), 1)
-    atomic_add(contigs, records.tid[i] if records.tid[i] >= 0 else contigs.shape[0] - 1, 1)
-
-
-@cpu_loop
-def flags_cpu(n: int, records: Records, first: int, keys: Any, contigs: Any) -> None:
-    for k in range(n):
-        count_flags(first + k, records, keys, contigs)
-
-
-@cuda_loop
-def flags_cuda(n: int, records: Records, first: int, keys: Any, contigs: Any) -> None:
-    k = cuda.grid(1)
-    if k < n:
-        count_flags(first + k, records, keys, contigs)
-
-
-@shared
-def orientation(i: Any, records: Any) -> Any:
+def orientation(read: Any) -> Any:
     """Which way the reads of a pair point, as samtools stats (1.16, ``collect_stats``) tells them apart."""
-    flag = records.flag[i]
+    flag = read.flag
     if ((flag & REVERSE) != 0) == ((flag & MATE_REVERSE) != 0):
         return OTHER_WAY
     first = (flag & READ1) != 0
-    distance = np.int64(records.mate_pos[i]) - records.pos[i]
+    distance = read.mate_pos - read.pos
     ahead = distance >= 0 if first else distance <= 0
     return INWARD if ahead == (first == ((flag & REVERSE) == 0)) else OUTWARD
 
 
 @shared
-def count_insert(i: Any, records: Any, inserts: Any) -> None:
-    """Add the template length of row ``i``, one of a mapped pair's primary reads, to int64[2, 3, LARGEST_INSERT + 1].
+def count_insert(read: Any, inserts: Any) -> None:
+    """Add the template length of a read, one of a mapped pair's primary reads, to int64[2, 3, LARGEST_INSERT + 1].
 
     The first axis: 1 where it failed the vendor's filter.
     """
-    flag = records.flag[i]
+    flag = read.flag
     if flag & (UNMAPPED | MATE_UNMAPPED | SECONDARY | SUPPLEMENTARY) or not flag & PAIRED:
         return
     failed = np.int64((flag & QC_FAIL) != 0)
-    size = abs(np.int64(records.tlen[i]))
-    if records.l_seq[i] > 0 and (size > 0 or records.tid[i] == records.mate_tid[i]):
-        atomic_add(inserts, (failed, orientation(i, records), min(size, LARGEST_INSERT)), 1)
+    size = abs(read.tlen)
+    if read.l_seq > 0 and (size > 0 or read.tid == read.mate_tid):
+        atomic_add(inserts, (failed, orientation(read), min(size, LARGEST_INSERT)), 1)
+
+
+@shared
+def count_record(read: Any, keys: Any, contigs: Any, inserts: Any) -> None:
+    """Add a record to the histogram of flag keys, to its contig's (the last element: unplaced ones) and to inserts."""
+    atomic_add(keys, flag_key(read), 1)
+    atomic_add(contigs, read.tid if read.tid >= 0 else contigs.shape[0] - 1, 1)
+    count_insert(read, inserts)
 
 
 @cpu_loop
-def inserts_cpu(n: int, records: Records, first: int, inserts: Any) -> None:
+def reads_cpu(n: int, records: Records, first: int, keys: Any, contigs: Any, inserts: Any) -> None:
     for k in range(n):
-        count_insert(first + k, records, inserts)
+        count_record(row_of(first + k, records), keys, contigs, inserts)
 
 
 @cuda_loop
-def inserts_cuda(n: int, records: Records, first: int, inserts: Any) -> None:
+def reads_cuda(n: int, records: Records, first: int, keys: Any, contigs: Any, inserts: Any) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_insert(first + k, records, inserts)
+        count_record(row_of(first + k, records), keys, contigs, inserts)
 
 
 @shared

@@ -57,6 +57,15 @@ def is_match(operation: Any) -> Any:
 
 
 @shared
+def is_one_match(read: Any, raw: Any) -> Any:
+    """True where all bases of a read are aligned, without a gap."""
+    if read.n_cigar != 1:
+        return False
+    word = u32(raw, read.cigar)
+    return is_match(word & 15) and word >> 4 == read.l_seq
+
+
+@shared
 def query_index(records: Any, row: Any, position: Any) -> Any:
     """Index of the read base aligned to reference ``position``; -1: deleted or skipped there, -2: not covered."""
     if position < records.pos[row] or position >= records.end[row]:

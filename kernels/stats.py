@@ -31,7 +31,7 @@ from .bits import (
     turned,
     whole_words,
 )
-from .crc import crc32
+from .crc import crc32, crc32_of_two
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, PART, is_full, learn_levels, level_at, levels_of, marks_of, parts_of
 from .qc import flag_key
@@ -56,9 +56,10 @@ from .records import (
     consumes_query,
     consumes_reference,
     fetch_ahead,
+    row_of,
     u32,
 )
-from .scalar import nt16_at
+from .scalar import is_one_match, nt16_at
 from .tags import text_end
 
 # Which read of its fragment a record is: not one of a pair, the first, the last, or of a pair but neither (or both).
@@ -115,16 +116,16 @@ def order_of(flag: Any) -> Any:
 
 
 @shared
-def add_checksums(i: Any, records: Any, tables: Any) -> None:
-    """Add the CRC-32s of row ``i``. Of the qualities samtools stats takes as many bytes as the packed bases have."""
-    raw, length, crc = records.raw, np.int64(records.l_seq[i]), tables.crc
-    name = records.offset[i] + FIXED_BYTES
-    found = crc32(raw, name, name + np.int64(raw[records.offset[i] + 12]) - 1, crc)
+def add_checksums(read: Any, raw: Any, tables: Any) -> None:
+    """Add the CRC-32s of a read. Of the qualities samtools stats takes as many bytes as the packed bases have."""
+    length, crc = read.l_seq, tables.crc
+    name = read.offset + FIXED_BYTES
+    found = crc32(raw, name, name + np.int64(raw[read.offset + 12]) - 1, crc)
     atomic_add(tables.checksums, CRC_NAMES, found)
     if length > 0:
-        size = (length + 1) >> 1
-        atomic_add(tables.checksums, CRC_BASES, crc32(raw, records.seq[i], records.seq[i] + size, crc))
-        atomic_add(tables.checksums, CRC_QUALITIES, crc32(raw, records.qual[i], records.qual[i] + size, crc))
+        bases, qualities = crc32_of_two(raw, read.seq, read.qual, (length + 1) >> 1, crc)
+        atomic_add(tables.checksums, CRC_BASES, bases)
+        atomic_add(tables.checksums, CRC_QUALITIES, qualities)
 
 
 @shared
@@ -205,15 +206,15 @@ def spread_qualities(
 
 
 @shared
-def count_codes(i: Any, order: Any, records: Any, tables: Any) -> Any:
-    """Count the bases of row ``i`` by cycle; how many of them are C or G."""
-    flag, length = records.flag[i], np.int64(records.l_seq[i])
+def count_codes(read: Any, order: Any, raw: Any, tables: Any) -> Any:
+    """Count the bases of a read by cycle; how many of them are C or G."""
+    flag, length = read.flag, read.l_seq
     reverse = np.int64((flag & REVERSE) != 0)
     cycles = cycles_of(tables)
     low = (2 * quality_class(order, flag) + reverse) * CODES * cycles
     gc = np.int64(0)
     for k in range(length):
-        code = np.int64(nt16_at(records.raw, records.seq[i], k))
+        code = np.int64(nt16_at(raw, read.seq, k))
         cycle = length - 1 - k if reverse else k
         atomic_add(tables.codes, low + code * cycles + min(cycle, cycles - 1), 1)
         gc += code == NT16_C or code == NT16_G
@@ -233,10 +234,10 @@ def quality_class(order: Any, flag: Any) -> Any:
 
 
 @shared
-def count_row_qualities(i: Any, order: Any, records: Any, tables: Any) -> None:
-    """Count the qualities of row ``i`` by cycle."""
-    raw, flag, length, cycles = records.raw, records.flag[i], np.int64(records.l_seq[i]), cycles_of(tables)
-    group, qual = quality_class(order, flag), records.qual[i]
+def count_row_qualities(read: Any, order: Any, raw: Any, tables: Any) -> None:
+    """Count the qualities of a read by cycle."""
+    flag, length, cycles = read.flag, read.l_seq, cycles_of(tables)
+    group, qual = quality_class(order, flag), read.qual
     turn = -1 if flag & REVERSE else 1
     if spread_qualities(qual, length, raw, group, turn, cycles, COMMON, 1, tables.quality) >= COMMON:
         spread_qualities(qual, length, raw, group, turn, cycles, COMMON, -1, tables.quality)  # not so common after all
@@ -244,10 +245,10 @@ def count_row_qualities(i: Any, order: Any, records: Any, tables: Any) -> None:
 
 
 @shared
-def count_cycles(i: Any, order: Any, records: Any, tables: Any) -> Any:
-    """Count the bases and qualities of row ``i`` by cycle; how many of its bases are C or G."""
-    count_row_qualities(i, order, records, tables)
-    return count_codes(i, order, records, tables)
+def count_cycles(read: Any, order: Any, raw: Any, tables: Any) -> Any:
+    """Count the bases and qualities of a read by cycle; how many of its bases are C or G."""
+    count_row_qualities(read, order, raw, tables)
+    return count_codes(read, order, raw, tables)
 
 
 @shared
@@ -259,12 +260,12 @@ def count_gc(gc: Any, length: Any, last: Any, bins: Any) -> None:
 
 
 @shared
-def count_indel(operation: Any, size: Any, cycle: Any, i: Any, order: Any, records: Any, tables: Any) -> None:
-    """Add an insertion or deletion before base ``cycle`` of row ``i`` (samtools stats 1.16, ``count_indels``)."""
+def count_indel(operation: Any, size: Any, cycle: Any, read: Any, order: Any, raw: Any, tables: Any) -> None:
+    """Add an insertion or deletion before base ``cycle`` of a read (samtools stats 1.16, ``count_indels``)."""
     deletion = np.int64(operation == CIGAR_D)
     index = cycle - deletion
-    if records.flag[i] & REVERSE:
-        index = np.int64(records.l_seq[i]) - cycle - (1 if deletion else size)
+    if read.flag & REVERSE:
+        index = read.l_seq - cycle - (1 if deletion else size)
     if index < 0:
         return
     if order != OTHER:
@@ -276,19 +277,23 @@ def count_indel(operation: Any, size: Any, cycle: Any, i: Any, order: Any, recor
 
 
 @shared
-def count_cigar(i: Any, order: Any, records: Any, tables: Any) -> Any:
-    """Count the indels and aligned bases of row ``i``, where it is mapped; the length of the read before hard clips."""
-    mapped = not records.flag[i] & UNMAPPED
+def count_cigar(read: Any, order: Any, raw: Any, tables: Any) -> Any:
+    """Count the indels and aligned bases of a read, where it is mapped; the length of the read before hard clips."""
+    mapped = not read.flag & UNMAPPED
+    if is_one_match(read, raw):  # as most are
+        if mapped:
+            atomic_add(tables.sums, CIGAR_BASES, read.l_seq)
+        return read.l_seq
     cycle, aligned = np.int64(0), np.int64(0)
-    length = np.int64(records.l_seq[i])
-    for k in range(records.n_cigar[i]):
-        word = u32(records.raw, records.cigar[i] + 4 * k)
+    length = read.l_seq
+    for k in range(read.n_cigar):
+        word = u32(raw, read.cigar + 4 * k)
         operation, size = word & 15, word >> 4
         if operation == CIGAR_H:
             length += size
         elif mapped and size > 0:
             if operation == CIGAR_I or operation == CIGAR_D:
-                count_indel(operation, size, cycle, i, order, records, tables)
+                count_indel(operation, size, cycle, read, order, raw, tables)
             if consumes_query(operation) and (consumes_reference(operation) or operation == CIGAR_I):
                 aligned += size
             if operation != CIGAR_D and operation != CIGAR_N and operation != CIGAR_P:
@@ -299,14 +304,14 @@ def count_cigar(i: Any, order: Any, records: Any, tables: Any) -> Any:
 
 
 @shared
-def has_cycles(i: Any, records: Any) -> Any:
-    """True where the bases and qualities of row ``i`` are counted by cycle."""
-    return records.flag[i] & (SECONDARY | SUPPLEMENTARY) == 0 and records.l_seq[i] > 0
+def has_cycles(read: Any) -> Any:
+    """True where the bases and qualities of a read are counted by cycle."""
+    return read.flag & (SECONDARY | SUPPLEMENTARY) == 0 and read.l_seq > 0
 
 
 @shared
-def count_read(i: Any, records: Any, tables: Any, gc_bases: Any, gc: Any, lengths: Any, k: Any) -> None:
-    """Add row ``i``, the ``k``-th of a launch, to the tables but those by cycle, and fill ``gc[k]`` and ``lengths[k]``.
+def count_read(read: Any, raw: Any, tables: Any, gc_bases: Any, gc: Any, lengths: Any, k: Any) -> None:
+    """Add a read, the ``k``-th of a launch, to the tables but those by cycle, and fill ``gc[k]`` and ``lengths[k]``.
 
     gc_bases  C and G among its bases, where these are counted by cycle
     lengths   int64: bases before hard clipping times ``LENGTH_KINDS``, plus the order, plus ``ORDERS`` for a
@@ -314,35 +319,35 @@ def count_read(i: Any, records: Any, tables: Any, gc_bases: Any, gc: Any, length
     gc        int32: C and G among the bases; 0 where samtools stats does not count the bases: a supplementary record,
               or one of a pair but neither the first nor the last
     """
-    flag, length = records.flag[i], np.int64(records.l_seq[i])
-    add_checksums(i, records, tables)
+    flag, length = read.flag, read.l_seq
+    add_checksums(read, raw, tables)
     gc[k] = 0
     lengths[k] = -1
     if flag & SECONDARY or length == 0:
         return
     order = order_of(flag)
-    atomic_add(tables.bases, flag_key(i, records), length)
-    if has_cycles(i, records):
+    atomic_add(tables.bases, flag_key(read), length)
+    if has_cycles(read):
         if order != OTHER:
             gc[k] = gc_bases
             count_gc(gc_bases, length, np.int64(order == LAST), tables.gc)
-        if records.mapq[i] == 0 and not flag & UNMAPPED:
+        if read.mapq == 0 and not flag & UNMAPPED:
             atomic_add(tables.sums, MAPQ_0, 1)
     kind = order + ORDERS * np.int64((flag & SUPPLEMENTARY) != 0)
-    lengths[k] = count_cigar(i, order, records, tables) * LENGTH_KINDS + kind
+    lengths[k] = count_cigar(read, order, raw, tables) * LENGTH_KINDS + kind
     if not flag & UNMAPPED:
-        stop = records.offset[i] + 4 + u32(records.raw, records.offset[i])
-        atomic_add(tables.sums, MISMATCHES, edit_distance(records.raw, records.qual[i] + length, stop))
+        stop = read.offset + 4 + u32(raw, read.offset)
+        atomic_add(tables.sums, MISMATCHES, edit_distance(raw, read.qual + length, stop))
 
 
 @cuda_loop
 def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, lengths: Any) -> None:
     k = cuda.grid(1)
     if k < n:
-        i, found = first + k, np.int64(0)
-        if has_cycles(i, records):
-            found = count_cycles(i, order_of(records.flag[i]), records, tables)
-        count_read(i, records, tables, found, gc, lengths, k)
+        read, found = row_of(first + k, records), np.int64(0)
+        if has_cycles(read):
+            found = count_cycles(read, order_of(read.flag), records.raw, tables)
+        count_read(read, records.raw, tables, found, gc, lengths, k)
 
 
 def reads_workspace_cuda(cycles: int) -> tuple[tuple[int], Any]:
@@ -552,10 +557,10 @@ def empty_codes(group: Any, cycles: Any, work: Any, table: Any) -> None:
 
 
 @shared
-def tally_row_qualities(i: Any, order: Any, records: Any, tables: Any, work: Any) -> Any:
-    """Count the qualities of row ``i`` by the counters; False where it cannot be."""
-    raw, size, cycles, qual = records.raw, np.int64(records.l_seq[i]), cycles_of(tables), records.qual[i]
-    reverse = np.int64((records.flag[i] & REVERSE) != 0)
+def tally_row_qualities(read: Any, order: Any, raw: Any, tables: Any, work: Any) -> Any:
+    """Count the qualities of a read by the counters; False where it cannot be."""
+    size, cycles, qual = read.l_seq, cycles_of(tables), read.qual
+    reverse = np.int64((read.flag & REVERSE) != 0)
     group = np.int64(2 * order + reverse)
     if is_full(work) or raw[qual] >= COMMON or not fits(qual, size, reverse, cycles, raw):
         return False
@@ -577,10 +582,10 @@ def tally_row_qualities(i: Any, order: Any, records: Any, tables: Any, work: Any
 
 
 @shared
-def tally_row_codes(i: Any, order: Any, records: Any, tables: Any, work: Any) -> Any:
-    """Count the bases of row ``i`` by the counters; how many are C or G, -1 where it cannot be."""
-    raw, length, cycles, seq = records.raw, np.int64(records.l_seq[i]), cycles_of(tables), records.seq[i]
-    reverse = np.int64((records.flag[i] & REVERSE) != 0)
+def tally_row_codes(read: Any, order: Any, raw: Any, tables: Any, work: Any) -> Any:
+    """Count the bases of a read by the counters; how many are C or G, -1 where it cannot be."""
+    length, cycles, seq = read.l_seq, cycles_of(tables), read.seq
+    reverse = np.int64((read.flag & REVERSE) != 0)
     size = (length + 1) >> 1
     if length > cycles or not fits(seq, size, reverse, size, raw):
         return np.int64(-1)
@@ -605,14 +610,14 @@ def tally_row_codes(i: Any, order: Any, records: Any, tables: Any, work: Any) ->
 
 
 @shared
-def tally_cycles(i: Any, order: Any, records: Any, tables: Any, work: Any) -> Any:
+def tally_cycles(read: Any, order: Any, raw: Any, tables: Any, work: Any) -> Any:
     """What ``count_cycles`` does, by the counters where it can be."""
-    if records.flag[i] & QC_FAIL:
-        return count_cycles(i, order, records, tables)
-    if not tally_row_qualities(i, order, records, tables, work):
-        count_row_qualities(i, order, records, tables)
-    gc = tally_row_codes(i, order, records, tables, work)
-    return gc if gc >= 0 else count_codes(i, order, records, tables)
+    if read.flag & QC_FAIL:
+        return count_cycles(read, order, raw, tables)
+    if not tally_row_qualities(read, order, raw, tables, work):
+        count_row_qualities(read, order, raw, tables)
+    gc = tally_row_codes(read, order, raw, tables, work)
+    return gc if gc >= 0 else count_codes(read, order, raw, tables)
 
 
 @cpu_loop
@@ -621,11 +626,11 @@ def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, g
     for at in range(work.shape[0]):
         work[at] = 0
     for k in range(n):
-        i, found = first + k, np.int64(0)
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        if has_cycles(i, records):
-            found = tally_cycles(i, order_of(records.flag[i]), records, tables, work)
-        count_read(i, records, tables, found, gc, lengths, k)
+        read, found = row_of(first + k, records), np.int64(0)
+        if has_cycles(read):
+            found = tally_cycles(read, order_of(read.flag), records.raw, tables, work)
+        count_read(read, records.raw, tables, found, gc, lengths, k)
     for group in range(QUALITY_GROUPS):
         empty_qualities(np.int64(group), cycles, work, tables.quality)
     for group in range(CODE_GROUPS):

@@ -107,7 +107,7 @@ PARTS: dict[str, Any] = {
     ("part", "result"),
     [
         ("run_tests", {"passed": False}),
-        ("kernel_figures", ({}, ["qc.flags: argument 3 differs"])),
+        ("kernel_figures", ({}, ["qc.reads: argument 3 differs"])),
         ("compare_devices", {"differing": ["s.flagstat.txt"]}),
     ],
 )

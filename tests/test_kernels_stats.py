@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpucall.kernels.crc import crc32, crc32_by_table, crc_tables
+from gpucall.kernels.crc import crc32, crc32_by_table, crc32_of_two, crc_tables
 from gpucall.kernels.jit import cpu_loop
 from gpucall.qc import stats
 from gpucall.qc.stats import ReadFigures, ReadStats
@@ -202,6 +202,13 @@ def crc_of(n: int, data: Any, tables: Any, by_table: bool) -> int:
     return crc32_by_table(data, start, stop, tables) if by_table else crc32(data, start, stop, tables)
 
 
+@cpu_loop
+def crc_of_two(n: int, data: Any, one: int, two: int, tables: Any) -> tuple[int, int]:
+    """CRC-32 of ``n`` bytes from two places on, as compiled."""
+    first, second = crc32_of_two(data, one, two, n, tables)
+    return first, second
+
+
 @pytest.mark.parametrize("length", [*range(70), 255, 256, 257, 4000])
 def test_crc32_is_that_of_zlib(length: int) -> None:
     """By look-ups and by products, in Python and compiled."""
@@ -211,6 +218,12 @@ def test_crc32_is_that_of_zlib(length: int) -> None:
         assert crc32(values, 16, 16 + length, tables) == expected
     assert crc_of(length, values, tables, True) == expected
     assert crc_of(length, values, tables, False) == expected
+    others = np.frombuffer(random.Random(-length).randbytes(length + 16), dtype=np.uint8)
+    both = np.concatenate([values, others])
+    starts, expected_of_two = (16, len(values) + 16), (expected, zlib.crc32(others[16:].tobytes()))
+    with np.errstate(over="ignore"):
+        assert crc32_of_two(both, *starts, length, tables) == expected_of_two
+    assert crc_of_two(length, both, *starts, tables) == expected_of_two
 
 
 def test_damaged_tags_end_the_search() -> None:

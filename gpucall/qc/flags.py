@@ -23,6 +23,7 @@ from ..kernels.records import (
     UNMAPPED,
     Records,
 )
+from .inserts import InsertCounts
 
 Counts = dict[str, tuple[int, int]]
 
@@ -55,9 +56,9 @@ class FlagCounts:
         self.keys: Any = backend.xp.zeros(kernel.FLAG_KEYS, dtype=np.int64)
         self.contigs: Any = backend.xp.zeros(contigs + 1, dtype=np.int64)
 
-    def add(self, records: Records, first: int, stop: int) -> None:
-        """Count rows [first, stop)."""
-        self._backend.launch("qc.flags", stop - first, records, first, self.keys, self.contigs)
+    def add(self, records: Records, first: int, stop: int, inserts: InsertCounts) -> None:
+        """Count rows [first, stop), and their template lengths in ``inserts``."""
+        self._backend.launch("qc.reads", stop - first, records, first, self.keys, self.contigs, inserts.counts)
 
     def merge(self, other: FlagCounts) -> None:
         """Add what another worker counted."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..backend import Backend
 from ..kernels import qc as kernel
-from ..kernels.records import Records
 
 MAIN_BULK = float(np.float32(0.99))  # samtools stats -m, held in single precision
 
@@ -23,15 +22,14 @@ class InsertSizes(NamedTuple):
 
 
 class InsertCounts:
-    """Histogram of template lengths by orientation, int64[2, 3, 8001], once a read of each pair; [1]: failed ones."""
+    """Histogram of template lengths by orientation, int64[2, 3, 8001], once a read of each pair; [1]: failed ones.
+
+    ``FlagCounts.add`` fills it.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.counts: Any = backend.xp.zeros((2, 3, kernel.LARGEST_INSERT + 1), dtype=np.int64)
-
-    def add(self, records: Records, first: int, stop: int) -> None:
-        """Count rows [first, stop)."""
-        self._backend.launch("qc.inserts", stop - first, records, first, self.counts)
 
     def merge(self, other: InsertCounts) -> None:
         """Add what another worker counted."""

@@ -177,8 +177,7 @@ class SampleQc:
 
     def add_reads(self, records: Records, first: int, stop: int) -> Any:
         """Count rows [first, stop) as reads; each record of a file once. What ``ReadStats.add`` returns."""
-        self.flags.add(records, first, stop)
-        self.inserts.add(records, first, stop)
+        self.flags.add(records, first, stop, self.inserts)
         self.picard.add_unmapped(records, first, stop)
         return self.reads.add(records, first, stop)
 

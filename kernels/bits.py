@@ -247,10 +247,10 @@ ALIKE = 12  # numbers next to each other that are looked for at once
 
 @shared
 def tally_bytes(some: Any, inside: Any, counts: Any) -> None:
-    """Count those of 64 bytes whose bit in a word is set in ``counts``, int64[``ALIKE`` or more] (CPU only).
+    """Count those of 64 bytes whose bit in a word is set in ``counts``, int64[n] (CPU only).
 
-    As neighbours are alike, most are among ``ALIKE`` numbers, each of which is looked for; so no count waits for the
-    one before it, and there is nothing to guess.
+    Each is less than n, which is ``ALIKE`` or more. As neighbours are alike, most are among ``ALIKE`` numbers, each of
+    which is looked for; so no count waits for the one before it, and there is nothing to guess.
     """
     while inside != np.uint64(0):
         first, found = min(least_byte(some, inside), counts.shape[0] - ALIKE), np.uint64(0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gpucall.qc.allele_balance import BINS, AlleleBalance
+from gpucall.qc.sample import CallCounts
 
 
 def filled(result: dict[str, int]) -> dict[str, int]:
@@ -26,7 +29,7 @@ def filled(result: dict[str, int]) -> dict[str, int]:
 )
 def test_the_bin_of_a_share(counts: Sequence[int], share: str) -> None:
     balance = AlleleBalance()
-    balance.add("A", ["G"], (0, 1), counts)
+    balance.add((0, 1), counts)
     assert filled(balance.result()) == {share: 1}
     assert len(balance.result()) == BINS
 
@@ -43,14 +46,20 @@ def test_the_bin_of_a_share(counts: Sequence[int], share: str) -> None:
     ],
 )
 def test_other_calls_do_not_count(ref: str, alts: list[str], genotype: Sequence[int], counts: Sequence[int]) -> None:
-    balance = AlleleBalance()
-    balance.add(ref, alts, genotype, counts)
-    assert filled(balance.result()) == {}
+    found = CallCounts()
+    found.add([("chr1", called(ref, alts, genotype, counts)), ("chr1", called("A", ["G"], (0, 1), (0, 4)))])
+    assert filled(found.balance.result()) == {"0.99": 1}
+    assert found.homozygotes.fragments == (9 if tuple(genotype) == (1, 1) else 0)
+
+
+def called(ref: str, alts: list[str], genotype: Sequence[int], counts: Sequence[int]) -> Any:
+    """A call that PASSes."""
+    return SimpleNamespace(ref=ref, alts=alts, genotype=genotype, counts=counts, qual=50.0, info={}, filters=[])
 
 
 def test_phased_genotypes_count_and_workers_add_up() -> None:
     one, two = AlleleBalance(), AlleleBalance()
-    one.add("A", ["G"], (1, 0), (6, 4))
-    two.add("C", ["T"], (0, 1), (60, 40))
+    one.add((1, 0), (6, 4))
+    two.add((0, 1), (60, 40))
     one.merge(two)
     assert filled(one.result()) == {"0.41": 2}

@@ -17,9 +17,9 @@ class AlleleBalance:
     def __init__(self) -> None:
         self.counts = [0] * BINS
 
-    def add(self, ref: str, alts: Sequence[str], genotype: Sequence[int], counts: Sequence[int]) -> None:
-        """Count one call that PASSes. ``counts``: fragments of each allele (AD)."""
-        if len(ref) != 1 or len(alts) != 1 or len(alts[0]) != 1 or tuple(genotype) not in HETEROZYGOUS:
+    def add(self, genotype: Sequence[int], counts: Sequence[int]) -> None:
+        """Count one SNV that PASSes, of one alternate allele. ``counts``: fragments of each allele (AD)."""
+        if tuple(genotype) not in HETEROZYGOUS:
             return
         total = sum(counts)
         if total:

@@ -14,7 +14,6 @@ from ..kernels import picard as kernel
 from ..kernels.picard import ReadCounts
 from ..kernels.stretch import CHUNK, GC_BINS, WINDOW
 from .picard_text import Row, write_metrics_file
-from .territory import TileReference
 
 RANGES = ((0, 19), (20, 39), (40, 59), (60, 79), (80, 100))  # percent, of GC_NC_0_19 and so on
 LEVELS: Row = {"ACCUMULATION_LEVEL": "All Reads", "READS_USED": "ALL"}
@@ -28,16 +27,15 @@ class GcWindows:
         self._backend = backend
         self.counts: Any = backend.xp.zeros(GC_BINS, dtype=np.int64)
 
-    def add(self, reference: TileReference, start: int, stop: int, contig_length: int) -> None:
+    def add(self, letters: Any, origin: int, start: int, stop: int, contig_length: int) -> None:
         """Count the windows that start in [start, stop) of a contig.
 
-        ``reference`` reaches ``WINDOW`` behind ``stop``, or to the contig's end. GcBiasUtils leaves out a contig's
-        first window and its last ones.
+        ``letters`` uint8[n], on the backend's side, are the contig's from ``origin`` to ``WINDOW`` behind ``stop``, or
+        to its end: upper-case ASCII. GcBiasUtils leaves out a contig's first window and its last ones.
         """
-        start, stop = max(start, 1) - reference.origin, min(stop, contig_length - WINDOW) - reference.origin
+        start, stop = max(start, 1) - origin, min(stop, contig_length - WINDOW) - origin
         if start < stop:
-            chunks = -(-(stop - start) // CHUNK)
-            self._backend.launch("stretch.windows", chunks, reference.packed.letters, start, stop, self.counts)
+            self._backend.launch("stretch.windows", -(-(stop - start) // CHUNK), letters, start, stop, self.counts)
 
     def merge(self, other: GcWindows) -> None:
         """Add what another worker counted."""

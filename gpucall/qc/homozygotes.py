@@ -17,9 +17,9 @@ class HomozygousReference:
         self.reference = 0
         self.fragments = 0
 
-    def add(self, ref: str, alts: Sequence[str], genotype: Sequence[int], counts: Sequence[int]) -> None:
-        """Count one call that PASSes. ``counts``: fragments of each allele (AD)."""
-        if len(ref) == 1 and len(alts) == 1 and len(alts[0]) == 1 and tuple(genotype) == (1, 1):
+    def add(self, genotype: Sequence[int], counts: Sequence[int]) -> None:
+        """Count one SNV that PASSes, of one alternate allele. ``counts``: fragments of each allele (AD)."""
+        if tuple(genotype) == (1, 1):
             self.reference += counts[0]
             self.fragments += sum(counts)
 

@@ -123,9 +123,9 @@ class CallCounts:
         for alike, times in Counter((call.ref, tuple(call.alts), tuple(call.genotype)) for call in passed).items():
             self.variants.add(*alike, times)
         for call in passed:
-            if len(call.ref) == 1:
-                self.balance.add(call.ref, call.alts, call.genotype, call.counts)
-                self.homozygotes.add(call.ref, call.alts, call.genotype, call.counts)
+            if len(call.ref) == len(call.alts) == len(call.alts[0]) == 1:
+                self.balance.add(call.genotype, call.counts)
+                self.homozygotes.add(call.genotype, call.counts)
 
     def merge(self, other: CallCounts) -> None:
         """Add what another worker counted."""
@@ -230,7 +230,7 @@ class SampleQc:
         if reference is not None:
             name, length = self.contigs[tid]
             self.territory.add(name, start, stop)
-            self.windows.add(reference, start, stop, length)
+            self.windows.add(reference.packed.letters, reference.origin, start, stop, length)
             letters = reference.letters(start, stop)
             self.coverage.add(records, letters, tid, start, stop, rows, tid in self.autosomes)
         return self.regions.add(tid, start, stop, depth, deepest) if self.regions is not None else None
@@ -262,7 +262,7 @@ class SampleQc:
             for low in range(start, stop, GAP_CHUNK):
                 high = min(low + GAP_CHUNK, stop)
                 letters = reference.letters(name, low, min(high + WINDOW, lengths[name]))
-                self.windows.add(pack_reference(letters, low, self._backend), low, high, lengths[name])
+                self.windows.add(self._backend.upload(letters), low, low, high, lengths[name])
                 if name in ours:
                     known = high - low - int(np.count_nonzero(letters[: high - low] == ord("N")))
                     self.coverage.add_uncovered(known, is_autosome(name))

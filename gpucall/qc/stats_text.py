@@ -91,8 +91,8 @@ def longest(reads: ReadFigures, orders: list[int]) -> int:
 
 def flagged_bases(reads: ReadFigures, without: int, having: int = 0) -> int:
     """Bases of records without the flags ``without`` and with the flags ``having``."""
-    key = np.arange(len(reads.by_flag))
-    return int(reads.by_flag[((key & without) == 0) & ((key & having) == having)].sum())
+    key = np.flatnonzero(reads.by_flag)
+    return int(reads.by_flag[key[((key & without) == 0) & ((key & having) == having)]].sum())
 
 
 def average_length(parts: StatsParts) -> int:

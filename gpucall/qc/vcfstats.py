@@ -133,7 +133,7 @@ class VcfStats:
             self._write_summary(out)
             for title, lines in self._sections():
                 out.write(title + "\n")
-                out.writelines("\t".join(map(str, line)) + "\n" for line in lines)
+                out.writelines(f"{line}\n" for line in lines)
 
     def _counters(self) -> Iterator[Counter]:
         yield self.summary
@@ -173,15 +173,15 @@ class VcfStats:
         for name in (*names, "multiallelic sites", "multiallelic SNP sites"):
             out.write(f"SN\t0\tnumber of {name}:\t{self.summary[name]}\n")
 
-    def _sections(self) -> Iterator[tuple[str, Iterable[Sequence[object]]]]:
+    def _sections(self) -> Iterator[tuple[str, Iterable[str]]]:
         ts, tv = self.frequencies["ts"].total(), self.frequencies["tv"].total()
         first = self.summary["ts first"], self.summary["tv first"]
-        yield TSTV, [("TSTV", 0, ts, tv, ratio(ts, tv), *first, ratio(*first))]
-        yield SIS, [("SiS", 0, 1, *self._frequency_row([0]))]
+        yield TSTV, [line("TSTV", ts, tv, ratio(ts, tv), *first, ratio(*first))]
+        yield SIS, [line("SiS", 1, *self._frequency_row([0]))]
         yield AF, self._frequency_lines()
         yield QUAL, self._quality_lines()
-        yield IDD, (("IDD", 0, added, self.changes[added], 0, ".") for added in sorted(self.changes))
-        yield ST, (("ST", 0, change, self.substitutions[change]) for change in SUBSTITUTIONS)
+        yield IDD, (line("IDD", added, self.changes[added], 0, ".") for added in sorted(self.changes))
+        yield ST, (line("ST", change, self.substitutions[change]) for change in SUBSTITUTIONS)
         yield DP, self._depth_lines()
 
     def _frequency_row(self, bins: Sequence[int]) -> list[int]:
@@ -189,24 +189,30 @@ class VcfStats:
         counts = [sum(counter[each] for each in bins) for counter in self.frequencies.values()]
         return [*counts, 0, 0, counts[-1]]
 
-    def _frequency_lines(self) -> Iterator[Sequence[object]]:
+    def _frequency_lines(self) -> Iterator[str]:
         for number in range(1, AF_BINS):
             row = self._frequency_row([0, 1] if number == 1 else [number])  # singletons are shown with the first bin
             if any(row):
-                yield ("AF", 0, f"{100.0 * (number - 1) / (AF_BINS - 1) / 100:.6f}", *row)
+                yield line("AF", f"{100.0 * (number - 1) / (AF_BINS - 1) / 100:.6f}", *row)
 
-    def _quality_lines(self) -> Iterator[Sequence[object]]:
-        numbers = sorted(set().union(*self.qualities.values()))
+    def _quality_lines(self) -> Iterator[str]:
+        transitions, transversions, changes = self.qualities.values()
+        numbers = sorted(set().union(transitions, transversions, changes))
         qualities = (0.1 * np.array(numbers)).astype(np.float32).tolist()
         for number, quality in zip(numbers, qualities, strict=True):
-            ts, tv, indels = (counter[number] for counter in self.qualities.values())
-            yield ("QUAL", 0, f"{quality:.1f}", ts + tv, ts, tv, indels)
+            ts, tv, indels = transitions[number], transversions[number], changes[number]
+            yield f"QUAL\t0\t{quality:.1f}\t{ts + tv}\t{ts}\t{tv}\t{indels}"  # there are thousands
 
-    def _depth_lines(self) -> Iterator[Sequence[object]]:
+    def _depth_lines(self) -> Iterator[str]:
         sites = self.depths.total()
         for depth, count in sorted(self.depths.items()):
             name = f">{DEEPEST}" if depth > DEEPEST else depth
-            yield ("DP", 0, name, 0, f"{0:.6f}", count, f"{count * 100 / sites:.6f}")
+            yield line("DP", name, 0, f"{0:.6f}", count, f"{count * 100 / sites:.6f}")
+
+
+def line(tag: str, *values: object) -> str:
+    """One line of a section, of the only set there is."""
+    return "\t".join(map(str, (tag, 0, *values)))
 
 
 def ratio(above: int, below: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..qc.figures import FIGURES, Figures, Value, to_text
 from ..qc.verdict import FAIL, WARN, Verdict
@@ -15,6 +15,8 @@ from . import sources
 from .page import card, cards, chip, hidden_table, missing, table
 from .sources import Points
 from .svg import Axis, Plot, percent, plain
+
+T = TypeVar("T")
 
 ROWS = 60  # most rows of a table behind a plot
 COUNTED = "Calls that passed all filters, on the autosomes; indels below 50 bp."
@@ -83,7 +85,7 @@ class SamplePage:
         return [(title, cards([make(self) for make in makers])) for title, makers in groups.items()]
 
 
-def thinned(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+def thinned(rows: Sequence[T]) -> list[T]:
     """Every so many rows, so that a table stays short."""
     step = -(-len(rows) // ROWS) or 1
     return list(rows[::step])
@@ -91,7 +93,7 @@ def thinned(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
 
 def behind(head: Sequence[str], points: Sequence[Sequence[float]], label: str) -> str:
     """The table behind a plot."""
-    return hidden_table(head, thinned([[plain(round(value, 4)) for value in point] for point in points]), label)
+    return hidden_table(head, [[plain(round(value, 4)) for value in point] for point in thinned(points)], label)
 
 
 # -- verdict -----------------------------------------------------------------------------------------------------------
@@ -285,8 +287,8 @@ def base_quality(page: SamplePage) -> str:
         )
     plot.limit_y(30, "Q30: 1 error in 1000")
     every = [(name, cycle) for name, cycles in reads.items() for cycle in cycles]
-    rows = [[name, str(c.cycle), f"{c.mean:.2f}", str(c.low), str(c.high)] for name, c in every]
-    numbers = hidden_table(["read", "cycle", "mean", "lower quarter", "upper quarter"], thinned(rows), title)
+    rows = [[name, str(c.cycle), f"{c.mean:.2f}", str(c.low), str(c.high)] for name, c in thinned(every)]
+    numbers = hidden_table(["read", "cycle", "mean", "lower quarter", "upper quarter"], rows, title)
     return card(title, plot.svg() + numbers, f"{said} Shaded: the middle half of all bases.")
 
 
@@ -304,8 +306,9 @@ def mismatches(page: SamplePage) -> str:
     plot = Plot(title, said, Axis(1, longest, "cycle"), Axis(0, high, "reads, %"))
     for kind, (name, points) in zip(("one", "two"), lines.items(), strict=False):
         plot.line(points, kind, name)
-    rows = [[name, plain(x), f"{y:.3f}"] for name, points in lines.items() for x, y in points]
-    return card(title, plot.svg() + hidden_table(["read", "cycle", "mismatches, %"], thinned(rows), title), said)
+    every = [(name, point) for name, points in lines.items() for point in points]
+    rows = [[name, plain(x), f"{y:.3f}"] for name, (x, y) in thinned(every)]
+    return card(title, plot.svg() + hidden_table(["read", "cycle", "mismatches, %"], rows, title), said)
 
 
 def gc_bias(page: SamplePage) -> str:

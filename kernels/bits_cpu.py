@@ -449,7 +449,7 @@ def _least_differences(_typing: Any, one: Any, two: Any, at: Any, most: Any) -> 
             for kind, array in zip(signature.args, arrays, strict=False)
         ]
         difference, most = builder.sub(*loaded), _numbers_everywhere(builder, most)
-        return builder.trunc(builder.select(builder.icmp_signed("<", difference, most), difference, most), BYTES)
+        return builder.trunc(builder.select(builder.icmp_unsigned("<", difference, most), difference, most), BYTES)
 
     return BYTES_TYPE(one, two, types.int64, types.int64), emit
 

@@ -212,11 +212,11 @@ def tally(one: Any, two: Any, letters: Any, inside: int, most: int, out: Any, da
     most=st.integers(64, 180),
 )
 def test_numbers_as_bytes_and_their_histogram(letters: list[int], numbers: list[int], inside: int, most: int) -> None:
-    others = [min(number, byte) for number, byte in zip(numbers, letters, strict=True)]
+    others = [number - byte + 3 for number, byte in zip(numbers, letters, strict=True)]
     chosen = [byte for lane, byte in enumerate(letters) if inside >> lane & 1]
     steps = [(byte & 1) - (byte >> 1 & 1) for byte in letters]
     expected = [number & 255 for number in numbers]
-    expected += [min(number - other, most) for number, other in zip(numbers, others, strict=True)]
+    expected += [min(byte - 3, most) if byte >= 3 else most for byte in letters]
     expected += [most + sum(steps[: lane + 1]) for lane in range(64)]
     words = [sum(1 << lane for lane, number in enumerate(numbers) if not 0 <= number <= most), min(chosen, default=255)]
     for loop in (tally, tally.py_func):  # type: ignore[attr-defined]

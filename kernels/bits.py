@@ -210,7 +210,7 @@ def above(numbers: Any, at: Any, most: Any) -> Any:
 
 
 def least_differences(one: Any, two: Any, at: Any, most: Any) -> Any:
-    """64 bytes: ``one`` less ``two``, int32, from index ``at`` on; ``most`` where that is more or negative (CPU only)."""
+    """64 bytes: ``one`` less ``two``, int32, from index ``at`` on; ``most`` where it is more or negative (CPU only)."""
     return np.minimum((one[at : at + WORD] - two[at : at + WORD]).view(np.uint32), most).astype(np.uint8)
 
 

@@ -32,6 +32,7 @@ MOST_TRIES = 600  # SAMPLING_MAX: then the draw is a quality of 0
 STRIDE = 1 << 14  # tries
 WORDS = STRIDE // WORD
 ROWS = 32  # of ``STRIDE`` tries that are looked at before any is followed
+ROW_WORDS = WORDS + WORD // 8  # from one row of marks to the next: not all at one place of a cache
 AT_ONCE = 3  # tries of a word
 FIRST, FIRST_CHANGE, FIRST_TURN, THIRD, THIRD_CHANGE, THIRD_TURN = range(6)  # rows of ``lanes``
 LANE_ROWS = 6
@@ -112,7 +113,7 @@ def fill_lanes(state: Any, lanes: Any) -> None:
 def mark_word(word: Any, lanes: Any, kinds: Any, limits: Any, marked: Any) -> None:
     """Mark tries ``64 * word`` and the 63 after it, of ``ROWS`` strides, that are not ruled out; move the lanes on.
 
-    marked  uint64[ROWS * WORDS]: bit k of word n is that of try 64 n + k
+    marked  uint64[ROWS * ROW_WORDS]: bit k of word n of a row is that of try 64 n + k
     """
     at = word * WORD
     first, change = load_states(lanes, FIRST * STRIDE + at), load_states(lanes, FIRST_CHANGE * STRIDE + at)
@@ -121,7 +122,7 @@ def mark_word(word: Any, lanes: Any, kinds: Any, limits: Any, marked: Any) -> No
     for row in range(ROWS):
         shares, tops = kinds_of(first), first_bits(third)
         found = on_edge(first) | below_limits(shares, tops, limits, kinds)
-        marked[np.uint64(row * WORDS + word)] = found
+        marked[np.uint64(row * ROW_WORDS + word)] = found
         first, change = add_states(first, change), add_states(change, turn)
         third, third_change = add_states(third, third_change), add_states(third_change, third_turn)
     store_states(lanes, FIRST * STRIDE + at, first)
@@ -200,7 +201,7 @@ def draw_sums_cpu(
     reached
         int32: thresholds that a sum reaches, for every sum.
     lanes, marked, found
-        uint32[LANE_ROWS * STRIDE], uint64[ROWS * WORDS], uint16[STRIDE + AT_ONCE], to work in.
+        uint32[LANE_ROWS * STRIDE], uint64[ROWS * ROW_WORDS], uint16[STRIDE + AT_ONCE], to work in.
     hits
         int64[m, thresholds + 1]: sums of 0, 1, ... m - 1 qualities by the thresholds that they reach.
     """
@@ -211,7 +212,7 @@ def draw_sums_cpu(
         for word in range(WORDS):
             mark_word(word, lanes, kinds, limits, marked)
         for row in range(ROWS):
-            count = list_marked(marked, row * WORDS, found)
+            count = list_marked(marked, row * ROW_WORDS, found)
             for c in range(count):
                 quality = drawn_quality(state, found[np.uint64(c)], weights)
                 number = begin + found[np.uint64(c)] + 1

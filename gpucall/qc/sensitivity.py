@@ -33,7 +33,7 @@ def quality_sums(qualities: NDArray[np.int64], thresholds: NDArray[np.float64], 
     reached = np.searchsorted(thresholds, np.arange(most + 1), side="right").astype(np.int32)
     hits = np.zeros((kept, terms + 1), dtype=np.int64)
     lanes = np.empty(kernel.LANE_ROWS * kernel.STRIDE, dtype=np.uint32)
-    marked = np.empty(kernel.ROWS * kernel.WORDS, dtype=np.uint64)
+    marked = np.empty(kernel.ROWS * kernel.ROW_WORDS, dtype=np.uint64)
     found = np.empty(kernel.STRIDE + kernel.AT_ONCE, dtype=np.uint16)
     seed = (SEED ^ kernel.MULTIPLIER) << kernel.UNUSED_BITS
     work = lanes, marked, found

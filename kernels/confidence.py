@@ -103,10 +103,13 @@ class Weak(NamedTuple):
     loss  int32[STRONG, 2]          what one that equals the reference says less than a good one would: het, alt
     fix   int32[STRONG + 1, FIXES]  what it corrects ``Cover.fix`` by: one below the floor does not count at all;
                                     the last row: nothing
+    back  int32[STRONG, FIXES]      ``loss`` as it is given back: of two mates that equal the reference what the weaker
+                                    one says less was counted for nothing, since the fragment says what the better does
     """
 
     loss: Any
     fix: Any
+    back: Any
 
 
 def weak_losses(costs: Any, floor: int) -> Weak:
@@ -119,7 +122,9 @@ def weak_losses(costs: Any, floor: int) -> Weak:
     fix[:STRONG, 1:3] = -loss
     for each in quality[:floor].tolist():
         fix[each, :3] = -1, -EVEN, -full[each]
-    return Weak(loss.astype(np.int32), fix)
+    back = np.zeros((STRONG, FIXES), dtype=np.int32)
+    back[:, 1:3] = loss
+    return Weak(loss.astype(np.int32), fix, back)
 
 
 @shared
@@ -513,28 +518,34 @@ def _correct_bases_cpu(
     losses: Any,
     out: Cover,
 ) -> Any:
-    """The same; where both mates have good bases that equal the reference, 64 at a time."""
-    raw, strong = records.raw, max(np.int64(STRONG), np.int64(floor))
+    """The same; where both mates have bases that count and equal the reference, 64 at a time.
+
+    There the weaker base, with all that it was counted for, is what the fragment does not say.
+    """
+    raw, one, two = records.raw, records.qual[row] + query, records.qual[mate] + query_mate
     limit = min(min(np.int64(records.mapq[row]), np.int64(records.mapq[mate])), np.int64(cap))
     room = whole_words(stop - at)
-    last = max(records.qual[row] + query, records.qual[mate] + query_mate) + room
-    if limit < strong or at + room > code.shape[0] or last > raw.shape[0]:
+    if limit < STRONG or at + room > code.shape[0] or max(one, two) + room > raw.shape[0]:
         correct_each(records, row, mate, query, query_mate, at, stop, code, floor, cap, losses, out)
         return
     while at < stop:
-        mine, theirs = plain_bytes(raw, records.qual[row] + query), plain_bytes(raw, records.qual[mate] + query_mate)
-        expected = plain_bytes(code, at)
-        here = lanes(0, min(np.int64(WORD), stop - at))
-        plain = here & at_least(mine, strong) & at_least(theirs, strong)
-        plain &= equal_codes(packed_bases(raw, records.seq[row], query), expected)
-        plain &= equal_codes(packed_bases(raw, records.seq[mate], query_mate), expected)
-        take_capped(plain, lesser_bytes(mine, theirs), limit, out.quality, at)
-        rest = here & ~plain
+        mine, theirs, expected = plain_bytes(raw, one), plain_bytes(raw, two), plain_bytes(code, at)
+        here, lesser = lanes(0, min(np.int64(WORD), stop - at)), lesser_bytes(mine, theirs)
+        alike = here & at_least(mine, floor) & at_least(theirs, floor)
+        alike &= equal_codes(packed_bases(raw, records.seq[row], query), expected)
+        alike &= equal_codes(packed_bases(raw, records.seq[mate], query_mate), expected)
+        take_capped(alike, lesser, limit, out.quality, at)
+        weak, rest = alike & below_bytes(lesser, STRONG), here & ~alike
+        while weak != np.uint64(0):
+            k = lowest_bit(weak)
+            weak &= weak - np.uint64(1)
+            add_four(losses.back, np.int64(min(raw[np.uint64(one + k)], raw[np.uint64(two + k)])), out.fix, at + k)
         while rest != np.uint64(0):
             k = lowest_bit(rest)
             rest &= rest - np.uint64(1)
             correct_base(records, row, mate, query + k, query_mate + k, at + k, code, floor, cap, losses, out)
         query, query_mate, at = query + WORD, query_mate + WORD, at + WORD
+        one, two = one + WORD, two + WORD
 
 
 @shared

@@ -612,9 +612,9 @@ def seen_workspace_cuda() -> tuple[tuple[int], Any]:
 @shared
 def count_unmapped(k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, bad: Any, out: Any) -> None:
     """Add row ``first + k`` if it is not mapped, or nowhere."""
-    read, raw = row_of(first + k, records), records.raw
-    if read.flag & UNMAPPED or read.tid < 0:
-        nothing = np.int64(0)
+    i, raw, nothing = first + k, records.raw, np.int64(0)
+    if records.flag[i] & UNMAPPED or records.tid[i] < 0:
+        read = row_of(i, records)
         count_record(read, k, raw, shape(read, raw), stretch, nothing, nothing, adapters, far, bad, out)
 
 

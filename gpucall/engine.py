@@ -589,7 +589,7 @@ def run_sample(
         total.add_plain(plain.alleles, plain.depths, None if case[0] in FIXED else case)
     total.settle(lambda case: sex.ploidy(case[0]) == case[1])
     run.conclude(total)
-    qc.write(total, folder.folder, name, ordered)
+    qc.write(total, folder.folder, name, ordered, opened.threads)
     verdict = report.write(folder.folder, name, total.figures(), header, run.source.path, total.curves())
     files = folder.publish(manifest(run, name, device))
     return CallResult(name, files["vcf"], files, device, counts, verdict)

@@ -99,7 +99,7 @@ def measure_sample(opened: Opened, folder: OutputFolder, progress: Progress | No
     check_not_empty(stream, batcher)
     total = qc.SampleQc.merged(workers.accumulators, source.header.contigs())
     stream.conclude(total)
-    qc.write(total, folder.folder, name, ordered)
+    qc.write(total, folder.folder, name, ordered, opened.threads)
     verdict = report.write(folder.folder, name, total.figures(), source.header, source.path, total.curves())
     files = folder.publish(manifest(stream, name, opened.device))
     return QcResult(name, files, opened.device, {"reads": batcher.records_kept}, verdict)

@@ -144,7 +144,12 @@ class PicardReads:
 
     def result(self) -> ReadCounts:
         """The counters on the host, all of them."""
-        return expanded(self._backend.download(self.counts))
+        return expanded(self.counted())
+
+    def counted(self) -> ReadCounts:
+        """The counters on the host as the kernel left them."""
+        counts: ReadCounts = self._backend.download(self.counts)
+        return counts
 
     def _prepare(self, records: Records, first: int, stop: int) -> Any:
         """Room for the longest read, and int64[stop - first] for pairs that are far apart."""

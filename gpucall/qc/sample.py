@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend import Backend, CpuBackend
+from ..kernels.picard import ReadCounts
 from ..kernels.records import Records
 from ..kernels.stretch import WINDOW
 from .alignment_summary import bad_by_cycle, write_alignment_summary
@@ -322,7 +324,7 @@ class SampleQc:
 
     def insert_sizes(self) -> dict[str, Bins]:
         """Orientation of pairs -> insert sizes and how many pairs have each (Picard's)."""
-        return insert_sizes(self.picard.result(), self.picard.far)
+        return insert_sizes(self.picard.counted(), self.picard.far)
 
     def alignment_metrics(self) -> Metrics:
         """GA4GH metrics of reads and coverage."""
@@ -337,7 +339,7 @@ class SampleQc:
     def curves(self) -> Curves:
         """What is shown as lines and is in no other tool's file."""
         balance = self.calls.balance.result() if self.has_variants else None
-        return Curves(balance, bad_by_cycle(self.picard.result()))
+        return Curves(balance, bad_by_cycle(self.picard.counted()))
 
     def figures(self) -> Figures:
         """All figures that are counted here (``figures.FIGURES``), by name."""
@@ -348,10 +350,13 @@ class SampleQc:
         return figures | (call_figures(self.calls.variants.result()) if self.has_variants else {})
 
 
-def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None = None) -> dict[str, Path]:
+def write(
+    qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None = None, threads: int = 1
+) -> dict[str, Path]:
     """Write all QC files of a sample; what each is -> where it is.
 
-    ``ordered`` is what was counted in the file's order; None: nothing was.
+    ``ordered`` is what was counted in the file's order; None: nothing was. Of several ``threads`` one draws the
+    qualities for HET_SNP_SENSITIVITY meanwhile, which takes as long as all other files together.
     """
     files = {
         "flagstat": directory / f"{sample}.flagstat.txt",
@@ -366,30 +371,40 @@ def write(qc: SampleQc, directory: Path, sample: str, ordered: OrderedQc | None 
         "gc_bias_summary": directory / f"{sample}.gc_bias.summary_metrics.txt",
         "metrics": directory / f"{sample}.metrics.json",
     }
+    counts = qc.picard.result()
+    coverage = files["wgs"], sample, qc.coverage.everywhere(), counts.excluded
+    with ThreadPoolExecutor(1, thread_name_prefix="gpucall-wgs") as aside:
+        wgs = aside.submit(write_wgs, *coverage) if threads > 1 else None
+        if not write_others(qc, files, directory, sample, ordered or OrderedQc(), counts):
+            del files["insert_size"]
+        if not (wgs.result() if wgs is not None else write_wgs(*coverage)):
+            del files["wgs"]
+    return files
+
+
+def write_others(
+    qc: SampleQc, files: dict[str, Path], directory: Path, sample: str, ordered: OrderedQc, counts: ReadCounts
+) -> bool:
+    """Write all QC files but that of coverage, and add those that not every sample has; False: none of insert sizes."""
     depth = qc.depth.result(qc.contigs, qc.flags.records_per_contig())
     write_flagstat(files["flagstat"], qc.flags.result())
-    write_stats(files["stats"], stats_parts(qc, ordered or OrderedQc()))
+    write_stats(files["stats"], stats_parts(qc, ordered))
     inside: list[ContigDepth] = []
-    if ordered and ordered.writers:
+    if ordered.writers:
         depth, inside = write_regions(qc, ordered.writers, directory, sample, depth)
     write_summary(files["mosdepth_summary"], depth, inside)
     write_distribution(files["mosdepth_distribution"], depth)
-    counts = qc.picard.result()
     write_quality_yield(files["quality_yield"], sample, counts)
-    if not write_insert_sizes(files["insert_size"], sample, qc.insert_sizes()):
-        del files["insert_size"]
+    has_inserts = write_insert_sizes(files["insert_size"], sample, qc.insert_sizes())
     write_alignment_summary(files["alignment_summary"], sample, counts)
-    if not write_wgs(files["wgs"], sample, qc.coverage.everywhere(), counts.excluded):
-        del files["wgs"]
-    windows = qc.windows.result()
-    write_gc_bias(files["gc_bias_detail"], files["gc_bias_summary"], sample, windows, counts)
+    write_gc_bias(files["gc_bias_detail"], files["gc_bias_summary"], sample, qc.windows.result(), counts)
     write_metrics(files["metrics"], sample, qc.alignment_metrics(), qc.variant_metrics())
     if qc.findings is not None:
         files |= qc.findings.write(directory, sample, depth)
     if qc.has_variants:
         files["vcfstats"] = directory / f"{sample}.vcfstats.txt"
         qc.calls.vcf_stats.write(files["vcfstats"], f"{sample}.vcf.gz")
-    return files
+    return has_inserts
 
 
 def write_regions(

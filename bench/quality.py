@@ -1,10 +1,12 @@
 """quality: ``gpucall qc`` against the tools whose files it writes: first whether the files match, then the time.
 
-And what the quality control adds to calls, against the same calls without it (``bench.calls_alone``).
+And what the quality control adds to calls, against the same calls without it (``bench.calls_alone``): CPU seconds on
+one thread, and how much longer two threads take.
 
     python -m bench.quality --bam READS --reference REF [--json OUT] [--repeats 3]
 
-One thread each. On a busy machine compare the CPU seconds: they hardly depend on what else runs.
+One thread each, where it does not say two. On a busy machine compare the CPU seconds: they hardly depend on what else
+runs. The seconds of two threads mean something where two cores are idle.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from .pipeline import Command, take_turns, write_json
 
 SAME = "# CHK, Checksum"  # samtools stats' first line that does not name who ran it
 CALLS, ALONE = "gpucall call", "gpucall call without quality control"
+CALLS_BY_TWO, ALONE_BY_TWO = (f"{name}, 2 threads" for name in (CALLS, ALONE))
 
 
 class MismatchError(GpucallError):
@@ -36,11 +39,17 @@ class MismatchError(GpucallError):
 def commands(bam: Path, reference: Path, folder: Path) -> dict[str, Command]:
     """What is timed: ours, reading alone, and the tools."""
     samtools, mosdepth = find_tool("samtools"), find_tool("mosdepth")
-    options = ["--quiet", "--device", "cpu", "--threads", "1", "--reference", str(reference), str(bam)]
+
+    def ours(out: str, *module: str, threads: int = 1) -> Command:
+        options = ["--quiet", "--device", "cpu", "--threads", str(threads), "--reference", str(reference), str(bam)]
+        return ([sys.executable, "-m", *module, "--out", str(folder / out), *options],)
+
     return {
-        "gpucall qc": ([sys.executable, "-m", "gpucall", "qc", "--out", str(folder / "qc"), *options],),
-        CALLS: ([sys.executable, "-m", "gpucall", "call", "--out", str(folder / "calls"), *options],),
-        ALONE: ([sys.executable, "-m", "gpucall.bench.calls_alone", "--out", str(folder / "alone"), *options],),
+        "gpucall qc": ours("qc", "gpucall", "qc"),
+        CALLS: ours("calls", "gpucall", "call"),
+        ALONE: ours("alone", "gpucall.bench.calls_alone"),
+        CALLS_BY_TWO: ours("calls by two", "gpucall", "call", threads=2),
+        ALONE_BY_TWO: ours("alone by two", "gpucall.bench.calls_alone", threads=2),
         "samtools view -c": ([samtools, "view", "-c", str(bam)],),
         "samtools flagstat": ([samtools, "flagstat", str(bam)],),
         "samtools stats": ([samtools, "stats", str(bam)],),
@@ -71,9 +80,10 @@ def check_match(bam: Path, reference: Path, tools: dict[str, Command], folder: P
     for kind, (one, two) in pairs.items():
         if one != two:
             raise MismatchError(f"{files[kind].name} differs from the tool's file")
-    for name in (CALLS, ALONE):
+    for name in (CALLS, ALONE, CALLS_BY_TWO, ALONE_BY_TWO):
         said(name)
-    if records(folder / "calls") != records(folder / "alone"):
+    found = [records(folder / name) for name in ("calls", "alone", "calls by two", "alone by two")]
+    if any(each != found[0] for each in found):
         raise MismatchError("the calls differ without the quality control")
 
 
@@ -82,6 +92,12 @@ def records(folder: Path) -> list[str]:
     (path,) = folder.glob("*.vcf.gz")
     with gzip.open(path, "rt") as lines:
         return [line for line in lines if not line.startswith("#")]
+
+
+def waiting(usages: dict[str, list[Usage]]) -> dict[str, float]:
+    """Of medians of seconds."""
+    seconds = {name: median(usage.seconds for usage in usages[name]) for name in (CALLS_BY_TWO, ALONE_BY_TWO)}
+    return {f"{CALLS_BY_TWO} / {ALONE_BY_TWO}": round(seconds[CALLS_BY_TWO] / seconds[ALONE_BY_TWO], 2)}
 
 
 def ratios(usages: dict[str, list[Usage]]) -> dict[str, float]:
@@ -111,6 +127,7 @@ def compare(bam: Path, reference: Path, repeats: int) -> dict[str, Any]:
         "matched": ["flagstat", "stats", "mosdepth summary", "mosdepth global dist", "calls"],
         "tools": {name: summary(found) for name, found in usages.items()},
         "ratios of CPU seconds": ratios(usages),
+        "ratios of seconds": waiting(usages),
     }
 
 
@@ -127,9 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = provenance(f"{command} --repeats {options.repeats}")
         found = {**made, **compare(options.bam, options.reference, options.repeats)}
         for name, figures in found["tools"].items():
-            print(f"{name:36} {figures['median_seconds']:8.2f} s {figures['median_cpu_seconds']:8.2f} CPU s")
-        for name, value in found["ratios of CPU seconds"].items():
-            print(f"{value:8.2f}  {name}")
+            print(f"{name:48} {figures['median_seconds']:8.2f} s {figures['median_cpu_seconds']:8.2f} CPU s")
+        for kind in ("ratios of CPU seconds", "ratios of seconds"):
+            for name, value in found[kind].items():
+                print(f"{value:8.2f}  {name}")
         if options.json:
             write_json(options.json, found)
     except GpucallError as error:

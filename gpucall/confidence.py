@@ -79,7 +79,7 @@ def reference_confidence(
     steps = gap_steps(reads, events, repeats, calls, settings)
     columns = (cover.start, cover.stop, *(backend.upload(step) for step in steps))
     sums = kernel.Gaps(*(xp.cumsum(column, dtype=xp.int32) for column in columns))
-    out = kernel.Totals(*(xp.zeros(tile.stop - tile.start, dtype=xp.int32) for _ in range(3)))
+    out = kernel.Totals(*(xp.empty(tile.stop - tile.start, dtype=xp.int32) for _ in range(3)))
     backend.launch(
         "confidence.totals",
         tile.stop - tile.start,

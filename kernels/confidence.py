@@ -250,7 +250,7 @@ def _look_at_weak_cpu(
     out: Cover,
 ) -> Any:
     """The same, 192 at a time, to the end, in one loop: only how many there are in all must be guessed."""
-    raw, step, shift = records.raw, query - at, records.qual[row] + query - at
+    raw, seq, step, shift = records.raw, records.seq[row], query - at, records.qual[row] + query - at
     while at < stop and at + shift + 3 * WORD <= raw.shape[0]:
         one, two = weak_word(raw, shift, at, stop), weak_word(raw, shift, at + WORD, stop)
         three = weak_word(raw, shift, at + 2 * WORD, stop)
@@ -263,7 +263,7 @@ def _look_at_weak_cpu(
             k = place + lowest_bit(one)
             one &= one - np.uint64(1)
             quality = np.int64(raw[np.uint64(k + shift)])
-            base, expected = base_at(raw, records.seq[row], k + step), np.int64(code[np.uint64(k)])
+            base, expected = base_at(raw, seq, k + step), np.int64(code[np.uint64(k)])
             if base > 3:
                 look_at_base(records, row, k + step, k, code, limit, floor, losses, out)
             else:

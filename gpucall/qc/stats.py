@@ -70,7 +70,7 @@ class ReadStats:
     def add(self, records: Records, first: int, stop: int) -> Any:
         """Count rows [first, stop); int32[stop - first] on the backend's side: C and G of each, 0 where not counted."""
         xp, n = self._backend.xp, stop - first
-        gc, lengths = xp.zeros(n, dtype=np.int32), xp.zeros(n, dtype=np.int64)
+        gc, lengths = xp.empty(n, dtype=np.int32), xp.empty(n, dtype=np.int64)
         if n == 0:
             return gc
         longest = int(records.l_seq[first:stop].max())

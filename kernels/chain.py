@@ -28,20 +28,25 @@ from .records import (
 )
 
 MIXER = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: Fibonacci hashing (Knuth, TAOCP 3, section 6.4)
-SLOT_BITS = 11
-SLOTS = 1 << SLOT_BITS
+FEWEST_SLOT_BITS = 11  # of a table that an L1 cache holds
+ROWS_A_SLOT = 32  # at most, on average, where all rows of a batch reach one position
 NOWHERE = -(1 << 62)  # a place before all others
 NO_ROW = (1 << 31) - 1  # after all others
 
-# On a CPU, where in the workspace are, behind the place of each slot's last row, that row; the row before each row in
-# its slot, -1: none that is near enough; and the rows that have a name hash in common with one before.
-AT_ROWS, AT_FOLLOWING = SLOTS, 2 * SLOTS
+
+@shared
+def slot_bits(n: Any) -> Any:
+    """As how many bits a hash's slot is written, for ``n`` rows."""
+    bits = np.int64(FEWEST_SLOT_BITS)
+    while ROWS_A_SLOT << bits < n:
+        bits += 1
+    return bits
 
 
 @shared
-def slot_of(key: Any) -> Any:
+def slot_of(key: Any, bits: Any) -> Any:
     """The slot of a hash, by its upper bits once they depend on all of it."""
-    return np.int64((np.uint64(key) * np.uint64(MIXER)) >> np.uint64(64 - SLOT_BITS))
+    return np.int64((np.uint64(key) * np.uint64(MIXER)) >> np.uint64(64 - bits))
 
 
 @shared
@@ -62,34 +67,37 @@ def same_hash(row: Any, before: Any, place: Any, records: Any, longest: Any, wor
     while before >= 0 and is_within(before, place, records, longest):
         if records.name_hash[before] == records.name_hash[row]:
             return np.int64(before)
-        before = work[AT_FOLLOWING + before]
+        before = work[before]
     return np.int64(-1)
 
 
 @cpu_loop
 def link_cpu(n: int, records: Records, longest: int, work: Any) -> None:
-    count, at_linked = 0, AT_FOLLOWING + n
-    for slot in range(SLOTS):
+    """``work``: the row before each row in its slot, -1: none that is near enough; the rows that have a name hash in
+    common with one before; the place of each slot's last row; that row."""
+    bits = slot_bits(n)
+    count, at_places, at_rows = 0, 2 * n, 2 * n + (1 << bits)
+    for slot in range(at_places, at_rows):
         work[slot] = NOWHERE
     for i in range(n):
         records.earlier[i] = -1
         if records.tid[i] >= 0:
-            slot, place = slot_of(records.name_hash[i]), place_of(i, records)
+            slot, place = slot_of(records.name_hash[i], bits), place_of(i, records)
             followed = np.int64(-1)
-            if work[np.uint64(slot)] + longest > place:  # of few: what most rows find is long past
-                followed = work[np.uint64(AT_ROWS + slot)]
+            if work[np.uint64(at_places + slot)] + longest > place:  # of few: what most rows find is long past
+                followed = work[np.uint64(at_rows + slot)]
                 records.earlier[i] = same_hash(i, followed, place, records, longest, work)
-                work[at_linked + count] = i
+                work[n + count] = i
                 count += records.earlier[i] >= 0
-            work[np.uint64(slot)], work[np.uint64(AT_ROWS + slot)], work[AT_FOLLOWING + i] = place, i, followed
+            work[np.uint64(at_places + slot)], work[np.uint64(at_rows + slot)], work[i] = place, i, followed
     for k in range(count):
-        ahead = work[at_linked + min(k + AHEAD, count - 1)]
+        ahead = work[n + min(k + AHEAD, count - 1)]
         fetch_ahead(ahead, records, HEAD_LINES)
         fetch_ahead(records.earlier[ahead], records, HEAD_LINES)
-        i = work[at_linked + k]
+        i = work[n + k]
         before = np.int64(records.earlier[i])
         while before >= 0 and not same_name(records.raw, records.offset[i], records.offset[before]):
-            before = same_hash(i, work[AT_FOLLOWING + before], place_of(i, records), records, longest, work)
+            before = same_hash(i, work[before], place_of(i, records), records, longest, work)
         records.earlier[i] = before
 
 
@@ -132,7 +140,7 @@ def link_cuda(n: int, records: Records, longest: int, work: Any) -> None:
 
 def link_workspace_cpu(n: int) -> tuple[tuple[int], Any]:
     """Shape and type of what ``link`` works in on a CPU; on a card it works with the rows sorted by name hash."""
-    return (AT_FOLLOWING + 2 * n,), np.int64
+    return (2 * n + (2 << int(slot_bits(n))),), np.int64
 
 
 # -- mates -------------------------------------------------------------------------------------------------------------

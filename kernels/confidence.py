@@ -451,8 +451,16 @@ def correct_base(
     other = base_at(records.raw, records.seq[mate], query_mate)
     quality = base_quality(records, row, query, cap)
     quality_mate = base_quality(records, mate, query_mate, cap)
-    if base == expected and other == expected and min(quality, quality_mate) >= max(STRONG, floor):
-        atomic_add(out.quality, at, -min(quality, quality_mate))  # what the formula below comes to
+    lesser = min(
+        records.raw[np.uint64(records.qual[row] + query)], records.raw[np.uint64(records.qual[mate] + query_mate)]
+    )
+    if base == expected and other == expected and lesser >= floor:  # what the formula below comes to
+        weaker = min(quality, quality_mate)
+        atomic_add(out.quality, at, -weaker)
+        if weaker < STRONG:
+            het, alt = weak_loss(weaker, losses)
+            atomic_add(out.fix, (at, HET), het)
+            atomic_add(out.fix, (at, ALT), alt)
         return
     depth, het, alt = resolved(records, row, mate, query, query_mate, expected, floor, cap, losses)
     depth_a, het_a, alt_a = single(records, row, query, expected, floor, cap, losses)

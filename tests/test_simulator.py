@@ -26,8 +26,11 @@ def test_kernels_under_the_simulator() -> None:
 
 
 def test_every_module_with_a_cuda_kernel_has_its_tests() -> None:
-    """The quality control's kernels have theirs in test_qc_*, the probe's in test_doctor; annotate runs on the host."""
+    """The quality control's kernels have theirs in test_qc_*, the probe's in test_doctor; annotate runs on the host.
+
+    Histograms of several modules are tested together.
+    """
     elsewhere = {"qc", "depth", "stretch", "wgs", "picard", "probe"}
     modules = {kernel.split(".")[0] for kernel in cuda_kernels()}
     tested = {path.stem.removeprefix("test_kernels_") for path in (ROOT / "tests").glob("test_kernels_*.py")}
-    assert modules - elsewhere == tested - {"annotate"}
+    assert modules - elsewhere == tested - {"annotate", "histograms"}

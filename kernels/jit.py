@@ -193,18 +193,21 @@ def atomic_add(array: Any, index: Any, value: Any) -> None:
         array[index] += value
 
 
-def _atomic_add_cpu(array: Any, index: Any, value: Any) -> Any:
-    def implementation(array: Any, index: Any, value: Any) -> None:
-        array[index] += value
-
-    return implementation
+@on_cpu(atomic_add)
+def _atomic_add_cpu(array: Any, index: Any, value: Any) -> None:
+    array[index] += value
 
 
-@when_compiling
-def _overload_atomic_add() -> None:
-    from numba.extending import overload
+def atomic_min(array: Any, index: Any, value: Any) -> None:
+    """``array[index]`` becomes ``value`` where that is less; no other thread can interrupt it (see ``atomic_add``)."""
+    with _simulator_lock:
+        array[index] = min(array[index], value)
 
-    overload(atomic_add)(_atomic_add_cpu)
+
+@on_cpu(atomic_min)
+def _atomic_min_cpu(array: Any, index: Any, value: Any) -> None:
+    if value < array[index]:
+        array[index] = value
 
 
 if HAVE_NUMBA_CUDA and not SIMULATOR:
@@ -215,30 +218,6 @@ if HAVE_NUMBA_CUDA and not SIMULATOR:
             cuda.atomic.add(array, index, value)
 
         return implementation
-
-
-def atomic_min(array: Any, index: Any, value: Any) -> None:
-    """``array[index]`` becomes ``value`` where that is less; no other thread can interrupt it (see ``atomic_add``)."""
-    with _simulator_lock:
-        array[index] = min(array[index], value)
-
-
-def _atomic_min_cpu(array: Any, index: Any, value: Any) -> Any:
-    def implementation(array: Any, index: Any, value: Any) -> None:
-        if value < array[index]:
-            array[index] = value
-
-    return implementation
-
-
-@when_compiling
-def _overload_atomic_min() -> None:
-    from numba.extending import overload
-
-    overload(atomic_min)(_atomic_min_cpu)
-
-
-if HAVE_NUMBA_CUDA and not SIMULATOR:
 
     @cuda_overload(atomic_min)
     def _atomic_min_cuda(array: Any, index: Any, value: Any) -> Any:

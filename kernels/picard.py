@@ -56,13 +56,10 @@ COMPLEMENT = np.array([0, 8, 4, 3, 2, 5, 6, 7, 1, 9, 10, 11, 12, 13, 14, 15], dt
 FIRST_OF_PAIR, SECOND_OF_PAIR, UNPAIRED = range(3)
 FR, RF, TANDEM = range(3)  # SamPairUtil.PairOrientation, in its order
 
-# Columns of ``ReadCounts.yields``, whose rows are reads that failed the vendor's filter and those that passed it.
-YIELD_READS, YIELD_BASES, YIELD_Q20, YIELD_Q30, YIELD_QUALITY, YIELD_COLUMNS = range(6)
-
 # Rows of ``ReadCounts.keyed`` are a record's SAM flags, whether its mapping quality is good, and whether it is looked
 # at as a chimera. Most counters of reads follow from its columns (``qc/picard_reads.py``): reads; of primary ones the
-# bases, those that are aligned, mismatches, figures of their qualities as in ``yields``, and, where the mapping
-# quality is good, aligned bases of quality 20 or more.
+# bases, those that are aligned, mismatches, those of quality 20 and 30 or more and the sum of all qualities (OQ's where
+# a read has it), and, where the mapping quality is good, aligned bases of quality 20 or more.
 GOOD_MAPQ, LOOKED_AT = 0x1000, 0x2000
 KEYS = 0x4000
 (
@@ -135,7 +132,6 @@ class ReadCounts(NamedTuple):
     """Counters of reads, all int64. What ``keyed`` tells is in others only where ``qc.picard_reads`` has added it.
 
     keyed       [KEYS, KEY_COLUMNS]
-    yields      [2, YIELD_COLUMNS] by vendor's filter
     totals      [3, 20]            by category (first, second of a pair, unpaired)
     lengths     [3, n]             PF reads by bases in SEQ
     aligned     [3, n]             PF reads by bases that are not clipped: what it has more than ``lengths``
@@ -148,7 +144,6 @@ class ReadCounts(NamedTuple):
     """
 
     keyed: Any
-    yields: Any
     totals: Any
     lengths: Any
     aligned: Any

@@ -17,6 +17,7 @@ from gpucall.config import Batching
 from gpucall.kernels import picard as kernel
 from gpucall.qc import SampleQc, histogram, sensitivity, write
 from gpucall.qc.picard_text import format_value
+from gpucall.qc.quality_yield import by_filter
 
 from . import golden_picard, naive_picard
 from .fixtures import Read, write_bam, write_fasta
@@ -27,6 +28,13 @@ from .qc_reads import CONTIGS, Genome, stream
 LETTERS = genome()
 GENOME = {name: letters.upper() for name, letters in LETTERS.items()}
 CATEGORIES = ("first", "second", "unpaired")
+YIELDS = {
+    "reads": kernel.KEY_READS,
+    "bases": kernel.KEY_BASES,
+    "q20": kernel.KEY_Q20,
+    "q30": kernel.KEY_Q30,
+    "quality": kernel.KEY_QUALITY,
+}
 
 
 def counted(qc: SampleQc) -> dict[str, dict[Any, int]]:
@@ -39,9 +47,7 @@ def counted(qc: SampleQc) -> dict[str, dict[Any, int]]:
             for row, kind in enumerate(CATEGORIES)
         },
         "yields": {
-            (bool(row), name): counts.yields[row, column]
-            for row in range(2)
-            for column, name in enumerate(("reads", "bases", "q20", "q30", "quality"))
+            (bool(row), name): by_filter(counts)[row, column] for row in range(2) for name, column in YIELDS.items()
         },
         "gc": {
             (name, percent): count

@@ -71,7 +71,6 @@ class PicardReads:
         self.far: Counter[int] = Counter()
         self.counts = ReadCounts(
             keyed=zeros(kernel.KEYS, kernel.KEY_COLUMNS),
-            yields=zeros(2, kernel.YIELD_COLUMNS),
             totals=zeros(3, len(kernel.TOTAL_NAMES)),
             lengths=zeros(3, SHORT),
             aligned=zeros(3, SHORT),
@@ -180,7 +179,6 @@ def expanded(counts: ReadCounts) -> ReadCounts:
     keys = np.flatnonzero(counts.keyed[:, kernel.KEY_READS])
     rows = counts.keyed[keys]
     counts = counts._replace(
-        yields=counts.yields.copy(),
         totals=counts.totals.copy(),
         gc_totals=counts.gc_totals.copy(),
         aligned=counts.aligned + counts.lengths,
@@ -194,9 +192,6 @@ def expanded(counts: ReadCounts) -> ReadCounts:
 
     primary, passed = ~has(SECONDARY | SUPPLEMENTARY), ~has(QC_FAIL)
     counts.gc_totals[kernel.CLUSTERS] += total(has(READ1) | ~has(PAIRED))
-    for row, chosen in enumerate((primary & ~passed, primary & passed)):
-        for column, key_column in YIELDS.items():
-            counts.yields[row, column] += total(chosen, key_column)
     categories = (has(PAIRED) & has(READ1), has(PAIRED) & ~has(READ1), ~has(PAIRED))
     for out, category in zip(counts.totals, categories, strict=True):
         chosen = primary & category
@@ -216,12 +211,3 @@ def expanded(counts: ReadCounts) -> ReadCounts:
         out[kernel.PF_HQ_ALIGNED_BASES] += total(good, kernel.KEY_ALIGNED)
         out[kernel.PF_HQ_ALIGNED_Q20_BASES] += total(good, kernel.KEY_GOOD_Q20)
     return counts
-
-
-YIELDS = {
-    kernel.YIELD_READS: kernel.KEY_READS,
-    kernel.YIELD_BASES: kernel.KEY_BASES,
-    kernel.YIELD_Q20: kernel.KEY_Q20,
-    kernel.YIELD_Q30: kernel.KEY_Q30,
-    kernel.YIELD_QUALITY: kernel.KEY_QUALITY,
-}

@@ -111,7 +111,7 @@ def compare_block(
     cycles: Any,
     bad: Any,
 ) -> Any:
-    """Mismatches among ``length`` aligned bases from base ``query`` of row ``i`` and index ``at`` of the stretch on."""
+    """Mismatches among ``length`` aligned bases from base ``query`` of a read and index ``at`` of the stretch on."""
     return compare_by_word(read, raw, query, at, length, stretch, category, cycles)
 
 
@@ -167,7 +167,7 @@ def stop_counting(bad: Any, cycles: Any) -> None:
 
 @shared
 def class_of(read: Any, size: Any, category: Any, bad: Any, cycles: Any) -> Any:
-    """The class whose counters hold another block of ``size`` bytes of row ``i``; -1: none do."""
+    """The class whose counters hold another block of ``size`` bytes of a read; -1: none do."""
     reverse, length = np.int64((read.flag & REVERSE) != 0), read.l_seq
     number = 2 * np.int64(category) + reverse
     if bad.seen[2 * number + 1] == 0:
@@ -235,7 +235,7 @@ def _compare_block_cpu(
 
 @shared
 def compare_read(read: Any, raw: Any, stretch: Any, origin: Any, category: Any, cycles: Any, bad: Any) -> Any:
-    """Mismatches of row ``i`` over its aligned bases; the stretch starts at ``origin``."""
+    """Mismatches of a read over its aligned bases; the stretch starts at ``origin``."""
     found, query, at = np.int64(0), np.int64(0), read.pos - origin
     for k in range(read.n_cigar):
         word = u32(raw, read.cigar + 4 * k)

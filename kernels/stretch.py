@@ -111,7 +111,7 @@ def count_some_windows(low: Any, high: Any, letters: Any, counts: Any) -> None:
 @on_cpu(count_some_windows)
 def _count_some_windows_cpu(low: Any, high: Any, letters: Any, counts: Any) -> None:
     """64 windows at once where no N is near."""
-    while low + WORD < high and low + WINDOW + WORD <= letters.shape[0]:
+    while low + WORD <= high and low + WINDOW + WORD <= letters.shape[0]:
         first, second = plain_bytes(letters, low), plain_bytes(letters, low + WORD)
         last = plain_bytes(letters, low + WINDOW)
         if masked_equal(first, 255, 78) | masked_equal(second, 255, 78) | masked_equal(last, 255, 78):
@@ -122,7 +122,8 @@ def _count_some_windows_cpu(low: Any, high: Any, letters: Any, counts: Any) -> N
             behind = walk_bytes(np.int64(gc), up << np.uint64(1), down << np.uint64(1))
             tally_bytes(behind, ~np.uint64(0), counts)
         low += WORD
-    count_each_window(low, high, letters, counts)
+    if low < high:
+        count_each_window(low, high, letters, counts)
 
 
 @shared

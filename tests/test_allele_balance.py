@@ -35,21 +35,26 @@ def test_the_bin_of_a_share(counts: Sequence[int], share: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "alts", "genotype", "counts"),
+    ("ref", "alts", "genotype", "counts", "homozygous"),
     [
-        ("A", ["AT"], (0, 1), (5, 5)),
-        ("AT", ["A"], (0, 1), (5, 5)),
-        ("A", ["G"], (1, 1), (0, 9)),
-        ("A", ["G", "T"], (1, 2), (0, 5, 5)),
-        ("A", ["G"], (1,), (0, 9)),
-        ("A", ["G"], (0, 1), (0, 0)),
+        ("A", ["AT"], (0, 1), (5, 5), 0),
+        ("AT", ["A"], (0, 1), (5, 5), 0),
+        ("A", ["G"], (1, 1), (0, 9), 9),
+        ("A", ["GT"], (1, 1), (0, 9), 0),
+        ("AT", ["A"], (1, 1), (0, 9), 0),
+        ("A", ["G", "T"], (1, 2), (0, 5, 5), 0),
+        ("A", ["G", "T"], (1, 1), (0, 9, 0), 0),
+        ("A", ["G"], (1,), (0, 9), 0),
+        ("A", ["G"], (0, 1), (0, 0), 0),
     ],
 )
-def test_other_calls_do_not_count(ref: str, alts: list[str], genotype: Sequence[int], counts: Sequence[int]) -> None:
+def test_other_calls_do_not_count(
+    ref: str, alts: list[str], genotype: Sequence[int], counts: Sequence[int], homozygous: int
+) -> None:
     found = CallCounts()
     found.add([("chr1", called(ref, alts, genotype, counts)), ("chr1", called("A", ["G"], (0, 1), (0, 4)))])
     assert filled(found.balance.result()) == {"0.99": 1}
-    assert found.homozygotes.fragments == (9 if tuple(genotype) == (1, 1) else 0)
+    assert found.homozygotes.fragments == homozygous
 
 
 def called(ref: str, alts: list[str], genotype: Sequence[int], counts: Sequence[int]) -> Any:

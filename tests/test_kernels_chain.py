@@ -13,7 +13,7 @@ from gpucall.kernels.records import Records
 from gpucall.reads import find_mates
 
 from . import naive
-from .fixtures import MATE_UNMAPPED, SUPPLEMENTARY, Read, encode_record, in_file_order
+from .fixtures import MATE_UNMAPPED, PAIRED, READ1, READ2, SUPPLEMENTARY, Read, encode_record, in_file_order
 from .kernel_inputs import DEVICES, decode, open_device
 from .qc_reads import CONTIGS, odd_reads
 
@@ -74,13 +74,17 @@ def test_deep_reads_share_slots(device: str) -> None:
 @on_devices
 @pytest.mark.parametrize("names", [("one", "two", "one"), ("read1", "read2", "read3"), ("read", "read1", "read")])
 def test_names_with_one_hash_are_compared(device: str, names: tuple[str, str, str]) -> None:
-    """Reads that could be mates, were it not for their names."""
-    reads = [Read(name, 10 + k, "30M", "A" * 30, 0, 0x1 | 0x40, mate_tid=0, mate_pos=9) for k, name in enumerate(names)]
+    """Reads the first two of which could be mates, were it not for their names."""
+    flags, mates = (PAIRED | READ1, PAIRED | READ2, PAIRED | READ1), (11, 10, 11)
+    reads = [
+        Read(name, 10 + k, "30M", "A" * 30, 0, flags[k], mate_tid=0, mate_pos=mates[k]) for k, name in enumerate(names)
+    ]
     backend = open_device(device)
     records = decode(b"".join(map(encode_record, reads)), CONTIGS, backend)
     records = records._replace(name_hash=backend.upload(np.full(3, 7, dtype=np.uint64)))
     find_mates(records, backend.download(records), backend)
     assert backend.download(records.earlier).tolist() == [-1, -1, 0 if names[0] == names[2] else -1]
+    assert backend.download(records.mate).tolist() == [-1, -1, -1]
 
 
 @on_devices

@@ -177,4 +177,5 @@ def test_weak_bases_say_less_or_nothing(floor: int) -> None:
         counted = [0, -het, -alt, 0]
         nothing = [-1, -kernel.EVEN, -(64 * quality + kernel.THIRD), 0]
         assert weak.fix[quality].tolist() == (nothing if quality < floor else counted)
+        assert weak.back[quality].tolist() == [0, het, alt, 0]
     assert not weak.fix[kernel.STRONG].any()

@@ -162,15 +162,25 @@ def single_bits(some: Any, inside: Any) -> Any:
     return word_of(np.bitwise_count(some & np.uint8(inside)) == 1, 0)
 
 
-def bit_counts(some: Any) -> Any:
-    """uint64 whose byte k says in how many of 64 bytes bit k is set (CPU only)."""
-    return np.uint64(sum(int(np.count_nonzero(some & (1 << k))) << 8 * k for k in range(8)))
+def bit_tallies(some: Any) -> Any:
+    """64 bytes: byte k of each eight says in how many of these eight of ``some`` bit k is set (CPU only)."""
+    return np.unpackbits(some, bitorder="little").reshape(8, 8, 8).sum(axis=1).astype(np.uint8).ravel()
 
 
-def add_bytes_of(word: Any, change: Any, numbers: Any, at: Any) -> None:
-    """Add ``change`` times byte k of a word to ``numbers[at + k]``, int64, all eight of which must exist (CPU only)."""
+def added_bytes(one: Any, two: Any) -> Any:
+    """The sums of each two bytes, modulo 256 (CPU only)."""
+    return one + two
+
+
+def sum_eights(some: Any) -> Any:
+    """uint64 whose byte k is the sum of bytes k of each eight of 64, if these sums are less than 256 (CPU only)."""
+    return some.reshape(8, 8).sum(axis=0).astype(np.uint8).view(np.uint64)[0]
+
+
+def add_bytes_of(word: Any, numbers: Any, at: Any) -> None:
+    """Add byte k of a word to ``numbers[at + k]``, int64, all eight of which must exist (CPU only)."""
     for k in range(8):
-        numbers[at + k] += change * ((int(word) >> 8 * k) & 255)
+        numbers[at + k] += (int(word) >> 8 * k) & 255
 
 
 PLANES = 4  # of 64 bytes: bit k of byte n in plane j is bit j of how often it was set

@@ -343,25 +343,39 @@ def _bits_turned(builder: Any, some: Any) -> Any:
 
 
 @intrinsic
-def _bit_counts(_typing: Any, some: Any) -> Any:
+def _bit_tallies(_typing: Any, some: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        counts = call(builder, "llvm.ctpop.v64i8", BYTES, [_bits_turned(builder, arguments[0])])
-        return call(builder, "llvm.vector.reduce.add.v8i64", LONG, [builder.bitcast(counts, EIGHT)])
+        return call(builder, "llvm.ctpop.v64i8", BYTES, [_bits_turned(builder, arguments[0])])
+
+    return BYTES_TYPE(BYTES_TYPE), emit
+
+
+@intrinsic
+def _added_bytes(_typing: Any, one: Any, two: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.add(*arguments)
+
+    return BYTES_TYPE(BYTES_TYPE, BYTES_TYPE), emit
+
+
+@intrinsic
+def _sum_eights(_typing: Any, some: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return call(builder, "llvm.vector.reduce.add.v8i64", LONG, [builder.bitcast(arguments[0], EIGHT)])
 
     return types.uint64(BYTES_TYPE), emit
 
 
 @intrinsic
-def _add_bytes_of(_typing: Any, word: Any, change: Any, numbers: Any, at: Any) -> Any:
+def _add_bytes_of(_typing: Any, word: Any, numbers: Any, at: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word, change, *place = arguments
-        where = pointer(context, builder, signature.args[2], place, EIGHT)
+        word, *place = arguments
+        where = pointer(context, builder, signature.args[1], place, EIGHT)
         added = builder.zext(builder.bitcast(word, ir.VectorType(BYTE, 8)), EIGHT)
-        added = builder.mul(added, everywhere(builder, change, EIGHT))
         builder.store(builder.add(builder.load(where, align=8, typ=EIGHT), added), where, align=8)
         return context.get_dummy_value()
 
-    return types.void(types.uint64, types.int64, numbers, types.int64), emit
+    return types.void(types.uint64, numbers, types.int64), emit
 
 
 @intrinsic
@@ -594,14 +608,24 @@ def _single_bits_on_cpu(some: Any, inside: Any) -> Any:
     return _single_bits(some, inside)
 
 
-@on_cpu(bits.bit_counts)
-def _bit_counts_on_cpu(some: Any) -> Any:
-    return _bit_counts(some)
+@on_cpu(bits.bit_tallies)
+def _bit_tallies_on_cpu(some: Any) -> Any:
+    return _bit_tallies(some)
+
+
+@on_cpu(bits.added_bytes)
+def _added_bytes_on_cpu(one: Any, two: Any) -> Any:
+    return _added_bytes(one, two)
+
+
+@on_cpu(bits.sum_eights)
+def _sum_eights_on_cpu(some: Any) -> Any:
+    return _sum_eights(some)
 
 
 @on_cpu(bits.add_bytes_of)
-def _add_bytes_of_on_cpu(word: Any, change: Any, numbers: Any, at: Any) -> None:
-    _add_bytes_of(word, change, numbers, at)
+def _add_bytes_of_on_cpu(word: Any, numbers: Any, at: Any) -> None:
+    _add_bytes_of(word, numbers, at)
 
 
 @on_cpu(bits.add_rows)

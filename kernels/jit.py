@@ -28,6 +28,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from .native import Loop
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -193,9 +195,27 @@ def atomic_add(array: Any, index: Any, value: Any) -> None:
         array[index] += value
 
 
-@on_cpu(atomic_add)
-def _atomic_add_cpu(array: Any, index: Any, value: Any) -> None:
-    array[index] += value
+def _add_at(array: Any, index: Any, value: Any) -> None:
+    array[np.uint64(index)] += value
+
+
+def _add_in_row(array: Any, index: Any, value: Any) -> None:
+    array[np.uint64(index[0]), np.uint64(index[1])] += value
+
+
+def _add_in_table(array: Any, index: Any, value: Any) -> None:
+    array[np.uint64(index[0]), np.uint64(index[1]), np.uint64(index[2])] += value
+
+
+@when_compiling
+def _teach_additions() -> None:
+    """Have numba compile ``atomic_add`` for the CPU, with indices that cannot be negative: there is nothing to add."""
+    from numba import types
+    from numba.extending import overload
+
+    @overload(atomic_add, strict=False, jit_options={"forceinline": True})
+    def _atomic_add_cpu(array: Any, index: Any, value: Any) -> Any:
+        return _add_at if isinstance(index, types.Integer) else (_add_in_row, _add_in_table)[len(index) - 2]
 
 
 def atomic_min(array: Any, index: Any, value: Any) -> None:

@@ -216,14 +216,24 @@ def _compare_block_cpu(
     number = np.int64(-1)
     if category >= 0 and not first:
         number = class_of(read, size, category, bad, cycles)
+    rest = length - first
     for done in range(0, size, WORD):
         some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
-        uppers, lowers = half_lanes(length - first - 2 * done)
-        upper, lower = unlike_bits(some, expected, 0xF0) & uppers, unlike_bits(some, expected, 0x0F) & lowers
+        upper, lower = unlike_bits(some, expected, 0xF0), unlike_bits(some, expected, 0x0F)
+        unknown_upper, unknown_lower = masked_equal(some, 0xF0, 0xF0), masked_equal(some, 0x0F, 0x0F)
+        if rest < 2 * WORD:
+            uppers, lowers = half_lanes(rest)
+            upper, lower, unknown_upper, unknown_lower = (
+                upper & uppers,
+                lower & lowers,
+                unknown_upper & uppers,
+                unknown_lower & lowers,
+            )
+        rest -= 2 * WORD
         found += np.int64(bits_in(upper) + bits_in(lower))
         if category >= 0:
-            upper |= masked_equal(some, 0xF0, 0xF0) & uppers
-            lower |= masked_equal(some, 0x0F, 0x0F) & lowers
+            upper |= unknown_upper
+            lower |= unknown_lower
             if number >= 0:
                 add_word(upper, bad.counters, number * CLASS_WIDTH + done)
                 add_word(lower, bad.counters, number * CLASS_WIDTH + HALF_WIDTH + done)
@@ -234,9 +244,16 @@ def _compare_block_cpu(
 
 
 @shared
-def compare_read(read: Any, raw: Any, stretch: Any, origin: Any, category: Any, cycles: Any, bad: Any) -> Any:
-    """Mismatches of a read over its aligned bases; the stretch starts at ``origin``."""
+def compare_read(
+    read: Any, simple: Any, raw: Any, stretch: Any, origin: Any, category: Any, cycles: Any, bad: Any
+) -> Any:
+    """Mismatches of a read over its aligned bases; the stretch starts at ``origin``.
+
+    ``simple``: all its bases are aligned, without a gap.
+    """
     found, query, at = np.int64(0), np.int64(0), read.pos - origin
+    if simple:
+        return compare_block(read, raw, query, at, read.l_seq, stretch, category, cycles, bad)
     for k in range(read.n_cigar):
         word = u32(raw, read.cigar + 4 * k)
         operation, length = word & 15, word >> 4

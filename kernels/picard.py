@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bits import WORD, at_least, bits_in, load_bytes, sum_bytes, whole_words
+from .bits import WORD, at_least, bits_in, first_bits, plain_bytes, whole_words
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .mismatch import NARROW, SEEN, compare_read, mark_no_calls, start_counting, stop_counting
 from .qc import SAM_FLAGS, is_quality
@@ -42,14 +42,13 @@ from .records import (
 )
 from .scalar import is_match, is_one_match, nt16_at
 from .stretch import MOST_UNKNOWN, WINDOW, Stretch, window_gc
-from .tags import NO_TAG, read_tags
+from .tags import KNOWN_TAGS, NO_TAG, forget_tags, read_tags
 
 MIN_MAPQ = 20  # phred; MAPPING_QUALITY_THRESHOLD of AlignmentSummaryMetricsCollector, MINIMUM_MAPPING_QUALITY of Wgs
 Q20, Q30 = 20, 30  # phred
 FARTHEST_PAIR = 100_000  # bp; ChimeraUtil.DEFAULT_INSERT_SIZE_LIMIT
 ADAPTER_BASES = 16  # AdapterUtility.ADAPTER_MATCH_LENGTH
 NEAR_INSERTS = 1 << 16  # bp; longer ones are counted one by one
-PIECE = 256  # qualities summed in 16 bits
 # Of 4-bit codes; of A, C, G and T only, as SequenceUtil.complement has it.
 COMPLEMENT = np.array([0, 8, 4, 3, 2, 5, 6, 7, 1, 9, 10, 11, 12, 13, 14, 15], dtype=np.uint8)
 
@@ -58,21 +57,21 @@ FR, RF, TANDEM = range(3)  # SamPairUtil.PairOrientation, in its order
 
 # Rows of ``ReadCounts.keyed`` are a record's SAM flags, whether its mapping quality is good, and whether it is looked
 # at as a chimera. Most counters of reads follow from its columns (``qc/picard_reads.py``): reads; of primary ones the
-# bases, those that are aligned, mismatches, those of quality 20 and 30 or more and the sum of all qualities (OQ's where
-# a read has it), and, where the mapping quality is good, aligned bases of quality 20 or more.
+# bases that are aligned, mismatches, and, where the mapping quality is good, aligned bases of quality 20 or more. The
+# yields follow from ``stats``, which counts the qualities of QUAL; here is what OQ has more, or QUAL that is not there:
+# bases of quality 20 and 30 or more, and the sum of all qualities.
 GOOD_MAPQ, LOOKED_AT = 0x1000, 0x2000
 KEYS = 0x4000
 (
     KEY_READS,
-    KEY_BASES,
     KEY_ALIGNED,
     KEY_MISMATCHES,
-    KEY_Q20,
-    KEY_Q30,
-    KEY_QUALITY,
     KEY_GOOD_Q20,
+    KEY_MORE_Q20,
+    KEY_MORE_Q30,
+    KEY_MORE_QUALITY,
     KEY_COLUMNS,
-) = range(9)
+) = range(8)
 
 # Columns of ``ReadCounts.totals``; names are AlignmentSummaryMetrics' fields and AlignmentSummaryMetricsCollector's.
 TOTAL_NAMES = (
@@ -155,61 +154,59 @@ class ReadCounts(NamedTuple):
     excluded: Any
 
 
+class Workspace(NamedTuple):
+    """What a CPU works in: counters of bad bases, and what is known of the order of tags."""
+
+    bad: Any
+    tags: Any
+
+
 # -- qualities ---------------------------------------------------------------------------------------------------------
 
 
 @shared
-def sum_by_piece(raw: Any, start: Any, length: Any, shift: Any) -> Any:
-    """``sum_qualities``, some bytes at a time."""
+def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
+    """Of ``length`` bytes less ``shift``: how many are 20 or more, 30 or more, and their sum, as signed bytes."""
     twenty, thirty, total = np.int64(0), np.int64(0), np.int64(0)
-    while length > 0:
-        some = min(length, np.int64(PIECE))
-        over_20, over_30, part = np.int16(0), np.int16(0), np.int16(0)
-        for k in range(start, start + some):  # an unsigned index keeps this vectorised
-            byte = raw[np.uint64(k)]
-            over_20 = np.int16(over_20 + np.int16(is_quality(byte, Q20 + shift)))
-            over_30 = np.int16(over_30 + np.int16(is_quality(byte, Q30 + shift)))
-            part = np.int16(part + np.int16(byte) - (np.int16(byte >= np.uint8(128)) << 8))
-        twenty += np.int64(over_20)
-        thirty += np.int64(over_30)
-        total += np.int64(part) - shift * some
-        start += some
-        length -= some
+    for k in range(start, start + length):
+        byte = raw[np.uint64(k)]
+        twenty += np.int64(is_quality(byte, Q20 + shift))
+        thirty += np.int64(is_quality(byte, Q30 + shift))
+        total += np.int64(byte) - (np.int64(byte >= np.uint8(128)) << 8) - shift
     return twenty, thirty, total
 
 
+@shared
+def count_good_by_one(raw: Any, start: Any, length: Any) -> Any:
+    """``count_good``, base by base."""
+    found = np.int64(0)
+    for k in range(start, start + length):
+        found += np.int64(is_quality(raw[np.uint64(k)], Q20))
+    return found
+
+
 @on_cuda
-def sum_qualities(raw: Any, start: Any, length: Any, shift: Any) -> Any:
-    """Of ``length`` bytes less ``shift``: how many are 20 or more, 30 or more, and their sum, as signed bytes."""
-    return sum_by_piece(raw, start, length, shift)
+def count_good(raw: Any, start: Any, length: Any) -> Any:
+    """How many of ``length`` base qualities from byte ``start`` on are 20 or more."""
+    return count_good_by_one(raw, start, length)
 
 
-@on_cpu(sum_qualities)
-def _sum_qualities_cpu(raw: Any, start: Any, length: Any, shift: Any) -> Any:
+@on_cpu(count_good)
+def _count_good_cpu(raw: Any, start: Any, length: Any) -> Any:
     if start + whole_words(length) > raw.shape[0]:
-        return sum_by_piece(raw, start, length, shift)
-    twenty, thirty, total = np.uint64(0), np.uint64(0), -shift * length
-    for done in range(0, length, WORD):
-        some = load_bytes(raw, start + done, 0, min(WORD, length - done), 0)
-        twenty += bits_in(at_least(some, Q20 + shift))
-        thirty += bits_in(at_least(some, Q30 + shift))
-        total += sum_bytes(some)
-    return np.int64(twenty), np.int64(thirty), total
+        return count_good_by_one(raw, start, length)
+    found, rest = np.uint64(0), length & (WORD - 1)
+    for done in range(0, length - rest, WORD):
+        found += bits_in(at_least(plain_bytes(raw, start + done), Q20))
+    if rest:
+        found += bits_in(at_least(plain_bytes(raw, start + length - rest), Q20) & first_bits(rest))
+    return np.int64(found)
 
 
 @shared
 def has_qualities(read: Any, raw: Any) -> Any:
     """False where a record's qualities are not stored (SAM v1, section 4.2: 0xff)."""
-    return read.l_seq > 0 and raw[read.qual] != 255
-
-
-@shared
-def read_qualities(read: Any, raw: Any, original: Any, original_length: Any) -> Any:
-    """``sum_qualities`` of OQ where there is one, else of QUAL."""
-    if original >= 0:
-        return sum_qualities(raw, original, original_length, np.int64(33))
-    length = read.l_seq if has_qualities(read, raw) else np.int64(0)
-    return sum_qualities(raw, read.qual, length, np.int64(0))
+    return read.l_seq > 0 and raw[np.uint64(read.qual)] != 255
 
 
 @shared
@@ -220,9 +217,23 @@ def aligned_q20(read: Any, raw: Any) -> Any:
         word = u32(raw, read.cigar + 4 * k)
         length = (word >> 4) * consumes_query(word & 15)
         if is_match(word & 15):
-            found += sum_qualities(raw, read.qual + query, length, np.int64(0))[0]
+            found += count_good(raw, read.qual + query, length)
         query += length
     return found
+
+
+@shared
+def count_other_qualities(read: Any, raw: Any, original: Any, length: Any, key: Any, out: Any) -> None:
+    """Add what OQ (of such a length at byte ``original``; -1: none) has more than the bytes of QUAL, if these are not
+    the read's qualities."""
+    if original < 0 and (read.l_seq == 0 or has_qualities(read, raw)):
+        return
+    zero = np.int64(0)
+    meant = sum_qualities(raw, max(original, zero), length if original >= 0 else zero, np.int64(33))
+    counted = sum_qualities(raw, read.qual, read.l_seq, zero)
+    atomic_add(out.keyed, (key, KEY_MORE_Q20), meant[0] - counted[0])
+    atomic_add(out.keyed, (key, KEY_MORE_Q30), meant[1] - counted[1])
+    atomic_add(out.keyed, (key, KEY_MORE_QUALITY), meant[2] - counted[2])
 
 
 # -- CIGAR -------------------------------------------------------------------------------------------------------------
@@ -257,13 +268,6 @@ def shape(read: Any, raw: Any) -> Any:
             deleted += length if operation == CIGAR_D else 0
             gaps += operation == CIGAR_I or operation == CIGAR_D
     return aligned, inserted, deleted, gaps, span, soft, hard, behind, before
-
-
-@shared
-def shape_of_one_match(length: Any) -> Any:
-    """``shape`` of a read of such a length all of which is aligned, without a gap."""
-    zero, length = np.int64(0), np.int64(length)
-    return length, zero, zero, zero, length, zero, zero, zero, zero
 
 
 # -- adapters ----------------------------------------------------------------------------------------------------------
@@ -326,17 +330,19 @@ def is_mapped_pair(flag: Any) -> Any:
 
 
 @shared
-def count_insert(read: Any, span: Any, k: Any, far: Any, out: Any) -> None:
-    """CollectInsertSizeMetrics: a pair by its second read. Sizes of ``NEAR_INSERTS`` and more go into ``far[k]``."""
+def count_insert(read: Any, way: Any, k: Any, far: Any, out: Any) -> None:
+    """CollectInsertSizeMetrics: a pair by its second read, which is primary; ``way``: its orientation.
+
+    Sizes of ``NEAR_INSERTS`` and more go into ``far[k]``.
+    """
     flag, size = read.flag, abs(read.tlen)
-    if not is_mapped_pair(flag) or flag & (SECONDARY | SUPPLEMENTARY | DUPLICATE) or size == 0:
+    if not is_mapped_pair(flag) or flag & DUPLICATE or size == 0:
         return
-    orientation = pair_orientation(read, span)
     counted = np.int64((flag & READ1) == 0)  # of every other read: not to be guessed
     if size < NEAR_INSERTS:
-        atomic_add(out.inserts, (orientation, size), counted)
+        atomic_add(out.inserts, (way, size), counted)
     elif counted:
-        far[k] = (np.int64(orientation) << 32) | size
+        far[k] = (np.int64(way) << 32) | size
 
 
 # -- alignment summary -------------------------------------------------------------------------------------------------
@@ -359,66 +365,51 @@ def is_looked_at(flag: Any, good: Any, mate_mapq: Any) -> Any:
 
 
 @shared
-def is_chimera(read: Any, span: Any, split: Any) -> Any:
-    """True where a read that is looked at is one."""
+def is_chimera(read: Any, way: Any, split: Any) -> Any:
+    """True where a read that is looked at is one; ``way``: its pair's orientation."""
     if split or not is_mapped_pair(read.flag):
         return split
-    apart = abs(read.tlen) > FARTHEST_PAIR or read.tid != read.mate_tid
-    return apart or pair_orientation(read, span) != FR
+    return abs(read.tlen) > FARTHEST_PAIR or read.tid != read.mate_tid or way != FR
 
 
 @shared
-def count_key(read: Any, aligned: Any, mismatches: Any, qualities: Any, q20: Any, looked: Any, out: Any) -> None:
-    """Add a primary read to ``ReadCounts.keyed``; ``q20``: aligned bases of quality 20 or more."""
-    good = np.int64(read.mapq >= MIN_MAPQ)
-    key = (read.flag & SAM_FLAGS) + GOOD_MAPQ * good + LOOKED_AT * np.int64(looked)
-    atomic_add(out.keyed, (key, KEY_READS), 1)
-    atomic_add(out.keyed, (key, KEY_BASES), read.l_seq)
-    atomic_add(out.keyed, (key, KEY_ALIGNED), aligned)
-    atomic_add(out.keyed, (key, KEY_MISMATCHES), mismatches)
-    atomic_add(out.keyed, (key, KEY_Q20), qualities[0])
-    atomic_add(out.keyed, (key, KEY_Q30), qualities[1])
-    atomic_add(out.keyed, (key, KEY_QUALITY), qualities[2])
-    atomic_add(out.keyed, (key, KEY_GOOD_Q20), q20)
-
-
-@shared
-def count_clips(form: Any, reverse: Any, category: Any, out: Any) -> None:
-    """Add the soft-clipped bases of a mapped read."""
-    _, _, _, _, _, soft, _, behind, before = form
+def count_form(read: Any, form: Any, category: Any, out: Any) -> None:
+    """AlignmentSummaryMetricsCollector: gaps and clips of a primary PF read of ``shape`` ``form``."""
+    aligned, inserted, _, gaps, _, soft, hard, behind, before = form
+    length, kept = read.l_seq, aligned + inserted
+    longest = out.lengths.shape[1] - 1
+    if kept != length:
+        atomic_add(out.aligned, (category, min(length, longest)), -1)
+        atomic_add(out.aligned, (category, min(kept, longest)), 1)
+    if hard > 0:
+        atomic_add(out.totals, (category, HARD_CLIPPED), hard)
+    if read.flag & UNMAPPED:
+        return
+    if gaps > 0:
+        atomic_add(out.totals, (category, INDELS), gaps)
     if soft > 0:
-        clip = before if reverse else behind
+        clip = before if read.flag & REVERSE else behind
         atomic_add(out.totals, (category, SOFT_CLIPPED), soft)
         atomic_add(out.totals, (category, SOFT_CLIPPED_3PRIME), clip)
         atomic_add(out.totals, (category, READS_CLIPPED_3PRIME), clip > 0)
 
 
 @shared
-def count_read(read: Any, form: Any, adapter: Any, tags: Any, category: Any, out: Any) -> None:
-    """AlignmentSummaryMetricsCollector.collectReadData, for a primary PF read, but for what its key says."""
-    length, kept, hard = read.l_seq, form[0] + form[1], form[6]
-    longest = out.lengths.shape[1] - 1
-    atomic_add(out.lengths, (category, min(length, longest)), 1)
-    if kept != length:
-        atomic_add(out.aligned, (category, min(length, longest)), -1)
-        atomic_add(out.aligned, (category, min(kept, longest)), 1)
-    if tags[4]:
+def count_read(read: Any, adapter: Any, noise: Any, category: Any, out: Any) -> None:
+    """AlignmentSummaryMetricsCollector.collectReadData, for a primary PF read, but for what key and shape say."""
+    atomic_add(out.lengths, (category, min(read.l_seq, out.lengths.shape[1] - 1)), 1)
+    if noise:
         atomic_add(out.totals, (category, PF_NOISE_READS), 1)
     if adapter:
         atomic_add(out.totals, (category, ADAPTER_READS), 1)
-    if hard > 0:
-        atomic_add(out.totals, (category, HARD_CLIPPED), hard)
 
 
 @shared
-def count_alignment(read: Any, form: Any, mismatches: Any, chimera: Any, category: Any, out: Any) -> None:
-    """AlignmentSummaryMetricsCollector's further data of a primary, mapped PF read, but for what its key says."""
-    count_clips(form, read.flag & REVERSE, category, out)
+def count_alignment(mismatches: Any, good: Any, chimera: Any, category: Any, out: Any) -> None:
+    """AlignmentSummaryMetricsCollector's further data of a primary, mapped PF read, but for what key and shape say."""
     if chimera:
         atomic_add(out.totals, (category, CHIMERAS), 1)
-    if form[3] > 0:
-        atomic_add(out.totals, (category, INDELS), form[3])
-    counted = min(mismatches, out.mismatches.shape[1] - 1) if read.mapq >= MIN_MAPQ else 0
+    counted = min(mismatches, out.mismatches.shape[1] - 1) if good else np.int64(0)
     atomic_add(out.mismatches, (category, counted), 1)
 
 
@@ -471,47 +462,76 @@ def count_record(
     read: Any,
     k: Any,
     raw: Any,
-    form: Any,
     stretch: Any,
     origin: Any,
     contig_length: Any,
     adapters: Any,
     far: Any,
-    bad: Any,
+    work: Any,
     out: Any,
 ) -> None:
-    """Add a read of ``shape`` ``form`` to all counters. ``contig_length`` 0: there is no reference for it."""
+    """Add a read to all counters. ``contig_length`` 0: there is no reference for it."""
     flag = read.flag
     primary = not flag & (SECONDARY | SUPPLEMENTARY)
-    compared = contig_length > 0 and not flag & UNMAPPED and read.l_seq > 0
     category = category_of(flag) if primary and not flag & QC_FAIL else -1
+    simple = is_one_match(read, raw)  # as most are
+    aligned, edits, span = read.l_seq, np.int64(0), read.l_seq
+    if not simple:
+        form = shape(read, raw)
+        aligned, edits, span = form[0], form[1] + form[2], form[4]
+        if category >= 0:
+            count_form(read, form, category, out)
     adapter = is_adapter(read, raw, adapters)
     mismatches = np.int64(0)
-    if compared:
-        mismatches = compare_read(read, raw, stretch, origin, category, out.cycles, bad)
-        errors = mismatches + form[1] + form[2]
-        count_start(read, form[4], errors, stretch.letters, origin, contig_length, out)
+    if contig_length > 0 and not flag & UNMAPPED and read.l_seq > 0:
+        mismatches = compare_read(read, simple, raw, stretch, origin, category, out.cycles, work.bad)
+        count_start(read, span, mismatches + edits, stretch.letters, origin, contig_length, out)
     if read.l_seq == 0 and (flag & READ1 or not flag & PAIRED):
         atomic_add(out.gc_totals, CLUSTERS, -1)
-    count_excluded(read, form[0], adapter, out)
-    if not primary:
+    count_excluded(read, aligned, adapter, out)
+    if primary:
+        count_primary(read, k, raw, simple, aligned, span, mismatches, adapter, category, far, work, out)
+    else:
         atomic_add(out.keyed, (flag & SAM_FLAGS, KEY_READS), 1)
-        return
-    count_insert(read, form[4], k, far, out)
-    tags, good = read_tags(read, raw), read.mapq >= MIN_MAPQ
-    qualities, q20 = read_qualities(read, raw, tags[0], tags[1]), np.int64(0)
-    looked = is_looked_at(flag, good, tags[2])
+
+
+@shared
+def count_primary(
+    read: Any,
+    k: Any,
+    raw: Any,
+    simple: Any,
+    aligned: Any,
+    span: Any,
+    mismatches: Any,
+    adapter: Any,
+    category: Any,
+    far: Any,
+    work: Any,
+    out: Any,
+) -> None:
+    """What ``count_record`` counts of primary reads only. ``simple``: all its bases are aligned, without a gap."""
+    flag, good, q20 = read.flag, read.mapq >= MIN_MAPQ, np.int64(0)
+    way = pair_orientation(read, span)
+    count_insert(read, way, k, far, out)
+    original, original_length, mate_mapq, split, noise = read_tags(read, raw, work.tags)
+    looked = is_looked_at(flag, good, mate_mapq)
     if category >= 0:
-        count_read(read, form, adapter, tags, category, out)
+        count_read(read, adapter, noise, category, out)
         if not flag & UNMAPPED:
-            chimera = looked and is_chimera(read, form[4], tags[3])
-            count_alignment(read, form, mismatches, chimera, category, out)
-            if good:
-                known = tags[0] < 0 and form[0] == read.l_seq
-                q20 = qualities[0] if known else aligned_q20(read, raw)
+            count_alignment(mismatches, good, looked and is_chimera(read, way, split), category, out)
+            if good and simple and has_qualities(read, raw):
+                q20 = count_good(raw, read.qual, read.l_seq)
+            elif good:
+                q20 = aligned_q20(read, raw)
     if flag & (UNMAPPED | QC_FAIL):
         mark_no_calls(read, raw, category_of(flag), out.cycles)
-    count_key(read, form[0], mismatches, qualities, q20, looked, out)
+    key = (flag & SAM_FLAGS) + GOOD_MAPQ * np.int64(good) + LOOKED_AT * np.int64(looked)
+    atomic_add(out.keyed, (key, KEY_READS), 1)
+    atomic_add(out.keyed, (key, KEY_ALIGNED), aligned)
+    atomic_add(out.keyed, (key, KEY_MISMATCHES), mismatches)
+    atomic_add(out.keyed, (key, KEY_GOOD_Q20), q20)
+    count_other_qualities(read, raw, original, original_length, key, out)
 
 
 @shared
@@ -527,17 +547,13 @@ def count_mapped(
     contig_length: Any,
     adapters: Any,
     far: Any,
-    bad: Any,
+    work: Any,
     out: Any,
 ) -> None:
     """Add row ``first + k`` if it is mapped and starts in [start, stop) of contig ``tid``."""
     read, raw = row_of(first + k, records), records.raw
     if read.tid == tid and start <= read.pos < stop and not read.flag & UNMAPPED:
-        if is_one_match(read, raw):
-            form = shape_of_one_match(read.l_seq)  # most: their zeros leave little to do
-            count_record(read, k, raw, form, stretch, origin, contig_length, adapters, far, bad, out)
-        else:
-            count_record(read, k, raw, shape(read, raw), stretch, origin, contig_length, adapters, far, bad, out)
+        count_record(read, k, raw, stretch, origin, contig_length, adapters, far, work, out)
 
 
 @cpu_loop
@@ -553,14 +569,15 @@ def reads_cpu(
     contig_length: int,
     adapters: Any,
     far: Any,
-    bad: Any,
+    work: Any,
     out: ReadCounts,
 ) -> None:
-    start_counting(bad)
+    start_counting(work.bad)
+    forget_tags(work.tags)
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, bad, out)
-    stop_counting(bad, out.cycles)
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, work, out)
+    stop_counting(work.bad, out.cycles)
 
 
 @cuda_loop
@@ -576,12 +593,12 @@ def reads_cuda(
     contig_length: int,
     adapters: Any,
     far: Any,
-    bad: Any,
+    work: Any,
     out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, bad, out)
+        count_mapped(k, records, first, tid, start, stop, stretch, origin, contig_length, adapters, far, work, out)
 
 
 def narrow_workspace_cpu() -> tuple[tuple[int], Any]:
@@ -604,13 +621,24 @@ def seen_workspace_cuda() -> tuple[tuple[int], Any]:
     return (1,), np.int64
 
 
+def tags_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of what is known of the order of tags (``tags``)."""
+    return (KNOWN_TAGS,), np.int64
+
+
+def tags_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, where nothing is, but an array is never empty."""
+    return (1,), np.int64
+
+
 @shared
-def count_unmapped(k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, bad: Any, out: Any) -> None:
+def count_unmapped(
+    k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, work: Any, out: Any
+) -> None:
     """Add row ``first + k`` if it is not mapped, or nowhere."""
     i, raw, nothing = first + k, records.raw, np.int64(0)
     if records.flag[i] & UNMAPPED or records.tid[i] < 0:
-        read = row_of(i, records)
-        count_record(read, k, raw, shape(read, raw), stretch, nothing, nothing, adapters, far, bad, out)
+        count_record(row_of(i, records), k, raw, stretch, nothing, nothing, adapters, far, work, out)
 
 
 @cpu_loop
@@ -621,11 +649,12 @@ def unmapped_cpu(
     stretch: Stretch,
     adapters: Any,
     far: Any,
-    bad: Any,
+    work: Any,
     out: ReadCounts,
 ) -> None:
+    forget_tags(work.tags)
     for k in range(n):
-        count_unmapped(k, records, first, stretch, adapters, far, bad, out)
+        count_unmapped(k, records, first, stretch, adapters, far, work, out)
 
 
 @cuda_loop
@@ -636,9 +665,9 @@ def unmapped_cuda(
     stretch: Stretch,
     adapters: Any,
     far: Any,
-    bad: Any,
+    work: Any,
     out: ReadCounts,
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_unmapped(k, records, first, stretch, adapters, far, bad, out)
+        count_unmapped(k, records, first, stretch, adapters, far, work, out)

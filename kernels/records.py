@@ -245,6 +245,7 @@ def decode_record(i: Any, records: Any, contig_lengths: Any) -> Any:
 
 
 AHEAD = 16  # records: a record is fetched from memory while those before it are worked on
+LINE = 64  # bytes of memory that are fetched at once
 HEAD_LINES = 2  # of memory, that hold what is decoded of a record
 READ_LINES = 6  # of memory, that hold a usual read's bases and qualities, too
 
@@ -252,8 +253,15 @@ READ_LINES = 6  # of memory, that hold a usual read's bases and qualities, too
 @shared
 def fetch_ahead(row: Any, records: Any, lines: Any) -> None:
     """Have the first ``lines`` lines of memory of a row's record fetched."""
-    for line in range(lines):
-        prefetch(records.raw, records.offset[row] + 64 * line)
+    raw, at = records.raw, records.offset[np.uint64(row)]
+    prefetch(raw, at)
+    prefetch(raw, at + LINE)
+    if lines > HEAD_LINES:  # written out: a loop costs more than its work
+        prefetch(raw, at + 2 * LINE)
+        prefetch(raw, at + 3 * LINE)
+        prefetch(raw, at + 4 * LINE)
+        if lines == READ_LINES:
+            prefetch(raw, at + 5 * LINE)
 
 
 @cpu_loop
@@ -328,20 +336,21 @@ class Row(NamedTuple):
 @shared
 def row_of(i: Any, records: Any) -> Any:
     """Row ``i`` of the columns."""
+    k = np.uint64(i)  # an index that cannot be negative: there is nothing to add to it
     return Row(
-        np.int64(records.offset[i]),
-        np.int64(records.tid[i]),
-        np.int64(records.pos[i]),
-        np.int64(records.flag[i]),
-        np.int64(records.mapq[i]),
-        np.int64(records.l_seq[i]),
-        np.int64(records.n_cigar[i]),
-        np.int64(records.cigar[i]),
-        np.int64(records.seq[i]),
-        np.int64(records.qual[i]),
-        np.int64(records.mate_tid[i]),
-        np.int64(records.mate_pos[i]),
-        np.int64(records.tlen[i]),
+        np.int64(records.offset[k]),
+        np.int64(records.tid[k]),
+        np.int64(records.pos[k]),
+        np.int64(records.flag[k]),
+        np.int64(records.mapq[k]),
+        np.int64(records.l_seq[k]),
+        np.int64(records.n_cigar[k]),
+        np.int64(records.cigar[k]),
+        np.int64(records.seq[k]),
+        np.int64(records.qual[k]),
+        np.int64(records.mate_tid[k]),
+        np.int64(records.mate_pos[k]),
+        np.int64(records.tlen[k]),
     )
 
 

@@ -50,10 +50,13 @@ def lowest_bit(value: Any) -> Any:
     return np.int64(BIT_INDEX[(alone * np.uint64(DE_BRUIJN)) >> np.uint64(58)])
 
 
+MATCHES = 1 << CIGAR_M | 1 << CIGAR_EQ | 1 << CIGAR_X
+
+
 @shared
 def is_match(operation: Any) -> Any:
     """True for M, = and X."""
-    return operation == CIGAR_M or operation == CIGAR_EQ or operation == CIGAR_X
+    return (MATCHES >> operation) & 1 != 0
 
 
 @shared
@@ -62,7 +65,8 @@ def is_one_match(read: Any, raw: Any) -> Any:
     if read.n_cigar != 1:
         return False
     word = u32(raw, read.cigar)
-    return is_match(word & 15) and word >> 4 == read.l_seq
+    other = ~(MATCHES >> (word & 15)) & 1
+    return other | ((word >> 4) ^ read.l_seq) == 0  # as one number: there is one thing to guess
 
 
 @shared
@@ -122,8 +126,11 @@ def has_unknown_bases(raw: Any, seq: Any, length: Any) -> Any:
 def _has_unknown_bases_cpu(raw: Any, seq: Any, length: Any) -> Any:
     if seq + whole_words((length + 1) >> 1) > raw.shape[0]:
         return finds_unknown_base(raw, seq, length)
-    found = np.uint64(0)
-    for done in range(0, (length + 1) >> 1, WORD):
-        some, (uppers, lowers) = plain_bytes(raw, seq + done), half_lanes(length - 2 * done)
-        found |= masked_equal(some, 0xF0, 0xF0) & uppers | masked_equal(some, 0x0F, 0x0F) & lowers
-    return found != np.uint64(0)
+    found, size = np.uint64(0), (length + 1) >> 1
+    for done in range(0, size, WORD):
+        some = plain_bytes(raw, seq + done)
+        unknown = masked_equal(some, 0xF0, 0xF0) | masked_equal(some, 0x0F, 0x0F)
+        found |= unknown if done + WORD <= size else unknown & first_bits(size - done)
+    if found == np.uint64(0):
+        return False
+    return finds_unknown_base(raw, seq, length)  # what follows the last base may be anything (SAM v1, section 4.2)

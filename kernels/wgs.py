@@ -19,19 +19,21 @@ from .bits import (
     WORD,
     add_bytes_of,
     add_word,
+    added_bytes,
+    all_bytes,
     at_least,
-    bit_counts,
+    bit_tallies,
     first_bits,
-    lanes,
     least_differences,
     load_bytes,
     masked_equal,
     plain_bytes,
     prefetch,
+    sum_eights,
     tally_bytes,
     whole_words,
 )
-from .depth import is_aligned, mark, next_common, overlaps, walk_start
+from .depth import is_aligned, next_common, overlaps, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .levels import LEVELS, PART, is_full, learn_levels, level_at, levels_of, marks_of
 from .qc import is_quality
@@ -50,7 +52,7 @@ from .records import (
     fetch_ahead,
     u32,
 )
-from .scalar import has_unknown_bases, query_index
+from .scalar import has_unknown_bases, lowest_bit, query_index
 
 MIN_MAPQ = 20  # phred; MINIMUM_MAPPING_QUALITY
 MIN_QUALITY = 20  # phred; MINIMUM_BASE_QUALITY
@@ -62,6 +64,7 @@ NT16_N = 15
 PAIRS_AHEAD, PAIR_LINES = 8 * AHEAD, 8  # rows, of which few overlap one of their name; lines of counters
 LANES = 4  # tables of qualities, so that a base need not wait for the one before it
 QUALITIES = 256
+PIECE = 3 * WORD  # bases of which so many of one level can be counted in a byte
 AT_TABLES = LEVELS  # on a CPU, where the tables lie in the workspace, behind the bases by level
 
 # Elements of ``sums``: aligned bases, solid ones, of these the repeats, and what is above the cap.
@@ -121,44 +124,41 @@ def is_absent(byte: Any) -> Any:
 # -- aligned -----------------------------------------------------------------------------------------------------------
 
 
-@shared
-def add_solid_one_by_one(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
-    """``add_solid``, depth by depth."""
-    absent = np.int32(0)
-    for k in range(at, at + length):
-        byte = raw[np.uint64(k + start - at)]
-        atomic_add(solid, np.uint64(k), is_quality(byte, MIN_QUALITY))
-        absent = np.int32(absent | is_absent(byte))
-    return absent != 0
-
-
 @on_cuda
-def add_solid(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
-    """Add 1 to ``length`` depths from index ``at`` on where a quality from byte ``start`` on is good.
+def add_bases(start: Any, at: Any, length: Any, raw: Any, depths: Any, table: Any, known: Any, work: Any) -> None:
+    """Add ``length`` aligned bases with qualities from byte ``start`` on to the depths from index ``at`` on.
 
-    Returns whether one of the qualities is 2 or less.
+    ``table``: int64[QUALITIES], to which their qualities are added.
     """
-    return add_solid_one_by_one(start, at, length, raw, solid)
+    for k in range(length):
+        byte = raw[start + k]
+        atomic_add(table, np.int64(byte), 1)
+        atomic_add(depths.solid, at + k, is_quality(byte, MIN_QUALITY))
+        atomic_add(depths.absent, at + k, is_absent(byte))
 
 
-@on_cpu(add_solid)
-def _add_solid_cpu(start: Any, at: Any, length: Any, raw: Any, solid: Any) -> Any:
-    room = whole_words(length)
-    if start + room > raw.shape[0] or at + room > solid.shape[0]:
-        return add_solid_one_by_one(start, at, length, raw, solid)
-    present = ~np.uint64(0)
-    for done in range(0, length, WORD):
-        some = load_bytes(raw, start + done, 0, min(WORD, length - done), MIN_QUALITY - 1)
-        present &= at_least(some, ABSENT_QUALITY + 1)
-        add_word(at_least(some, MIN_QUALITY), solid, at + done)
-    return present != ~np.uint64(0)
+# A CPU looks at 64 bases at once. Qualities that are levels are counted as bits of bytes; of a read with others, of
+# which there are few, all are counted one by one.
 
 
-@on_cuda
-def count_qualities(start: Any, length: Any, raw: Any, table: Any, known: Any, work: Any) -> None:
-    """Add ``length`` qualities from byte ``start`` on to int64[QUALITIES]."""
-    for k in range(start, start + length):
-        atomic_add(table, np.int64(raw[k]), 1)
+@shared
+def add_lanes(some: Any, inside: Any, at: Any, depths: Any) -> None:
+    """Add bases to the depths from index ``at`` on: 64 qualities, those whose bit in ``inside`` is not set 255."""
+    add_word(at_least(some, MIN_QUALITY), depths.solid, at)
+    absent = ~at_least(some, ABSENT_QUALITY + 1) & inside
+    while absent != np.uint64(0):
+        depths.absent[np.uint64(at + lowest_bit(absent))] += 1
+        absent &= absent - np.uint64(1)
+
+
+@shared
+def add_one_by_one(start: Any, at: Any, length: Any, raw: Any, depths: Any, work: Any) -> None:
+    """``add_bases`` where 64 at once would reach too far."""
+    for k in range(length):
+        byte = raw[np.uint64(start + k)]
+        depths.solid[np.uint64(at + k)] += is_quality(byte, MIN_QUALITY)
+        depths.absent[np.uint64(at + k)] += is_absent(byte)
+    look_up_qualities(start, length, raw, work)
 
 
 @shared
@@ -175,50 +175,49 @@ def look_up_qualities(start: Any, length: Any, raw: Any, work: Any) -> None:
 
 
 @shared
-def tally_qualities(start: Any, length: Any, raw: Any, change: Any, known: Any, work: Any) -> Any:
-    """Add ``change`` for each quality that is a level, 64 at once; whether all are."""
-    missing = np.uint64(0)
+def add_piece(start: Any, at: Any, length: Any, raw: Any, depths: Any, known: Any, work: Any) -> None:
+    """``add_bases`` of at most ``PIECE`` bases."""
+    missing, rest, several = np.uint64(0), length & (WORD - 1), levels_of(known) > PART
+    counts, more = all_bytes(0), all_bytes(0)
     for done in range(0, length, WORD):
-        size = min(WORD, length - done)
-        some = load_bytes(raw, start + done, 0, size, 255)
+        if done + WORD <= length:
+            some, inside = plain_bytes(raw, start + done), ~np.uint64(0)
+        else:
+            some, inside = load_bytes(raw, start + done, 0, rest, 255), first_bits(rest)
+        add_lanes(some, inside, at + done, depths)
         marks = marks_of(some, 0, known)
-        unknown = masked_equal(marks, 255, 0)
-        add_bytes_of(bit_counts(marks), change, work, 0)
-        if levels_of(known) > PART:
+        unknown = masked_equal(marks, 255, 0) & inside
+        counts = added_bytes(counts, bit_tallies(marks))
+        if several:
             marks = marks_of(some, 1, known)
             unknown &= masked_equal(marks, 255, 0)
-            add_bytes_of(bit_counts(marks), change, work, PART)
-        missing |= lanes(0, size) & unknown
-    return missing == np.uint64(0)
-
-
-@on_cpu(count_qualities)
-def _count_qualities_cpu(start: Any, length: Any, raw: Any, table: Any, known: Any, work: Any) -> None:
-    if is_full(known) or start + whole_words(length) > raw.shape[0]:
+            more = added_bytes(more, bit_tallies(marks))
+        missing |= unknown
+    if missing != np.uint64(0) or is_full(known):
         look_up_qualities(start, length, raw, work)
-    elif not tally_qualities(start, length, raw, 1, known, work):
-        tally_qualities(start, length, raw, -1, known, work)
-        look_up_qualities(start, length, raw, work)
-        learn_levels(start, length, raw, known)
+        if not is_full(known):
+            learn_levels(start, length, raw, known)
+        return
+    add_bytes_of(sum_eights(counts), work, 0)
+    if several:
+        add_bytes_of(sum_eights(more), work, PART)
 
 
-@shared
-def add_block(
-    i: Any, query: Any, at: Any, length: Any, records: Any, depths: Any, table: Any, known: Any, work: Any
-) -> None:
-    """Add ``length`` aligned bases from base ``query`` of row ``i`` on to the depths from index ``at`` on."""
-    raw, start = records.raw, records.qual[i] + query
-    mark(depths.steps, 0, depths.solid.shape[0], at, at + length, 1)
-    count_qualities(start, length, raw, table, known, work)
-    if add_solid(start, at, length, raw, depths.solid):
-        for k in range(length):
-            if is_absent(raw[start + k]):
-                atomic_add(depths.absent, at + k, 1)
+@on_cpu(add_bases)
+def _add_bases_cpu(start: Any, at: Any, length: Any, raw: Any, depths: Any, table: Any, known: Any, work: Any) -> None:
+    room = whole_words(length)
+    if start + room > raw.shape[0] or at + room > depths.solid.shape[0]:
+        add_one_by_one(start, at, length, raw, depths, work)
+        return
+    while length > PIECE:
+        add_piece(start, at, np.int64(PIECE), raw, depths, known, work)
+        start, at, length = start + PIECE, at + PIECE, length - PIECE
+    add_piece(start, at, length, raw, depths, known, work)
 
 
 @shared
 def remove_unknown(i: Any, query: Any, at: Any, length: Any, records: Any, solid: Any) -> None:
-    """Take back what ``add_solid`` added for bases that are N."""
+    """Take back what ``add_bases`` added for bases that are N."""
     for k in range(length):
         good = is_quality(records.raw[records.qual[i] + query + k], MIN_QUALITY)
         if good and is_unknown(i, query + k, records):
@@ -232,16 +231,20 @@ def add_read(
     """Add the aligned bases of row ``i`` in [start, stop) to the depths, and their qualities to the table."""
     if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
         return
+    raw, qual, cigar = records.raw, records.qual[i], records.cigar[i]
     unknown = has_n(i, records)
     at, query = np.int64(records.pos[i]), np.int64(0)
     for k in range(records.n_cigar[i]):
-        word = u32(records.raw, records.cigar[i] + 4 * k)
+        word = u32(raw, cigar + 4 * k)
         following = at + (word >> 4) * consumes_reference(word & 15)
         low, high = max(at, start), min(following, stop)
         if low < high and is_aligned(word & 15):
-            add_block(i, query + low - at, low - start, high - low, records, depths, table, known, work)
+            first = query + low - at
+            atomic_add(depths.steps, low - start, 1)
+            atomic_add(depths.steps, high - start, -1)
+            add_bases(qual + first, low - start, high - low, raw, depths, table, known, work)
             if unknown:
-                remove_unknown(i, query + low - at, low - start, high - low, records, depths.solid)
+                remove_unknown(i, first, low - start, high - low, records, depths.solid)
         at = following
         query += (word >> 4) * consumes_query(word & 15)
 
@@ -265,7 +268,7 @@ def aligned_cpu(
         work[at] = 0
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        add_read(first + k, records, tid, start, stop, depths, table, known, work)
+        add_read(np.uint64(first + k), records, tid, start, stop, depths, table, known, work)
     for level in range(levels_of(known)):
         table[level_at(level, known)] += work[level]
     for k in range(LANES * QUALITIES):

@@ -222,7 +222,7 @@ def count_chimera(read: Read, kind: str, aux: Mapping[str, Any], out: Counted) -
         out["CHIMERAS", kind] += read.mapq >= 20 and "SA" in aux
         return
     out["READS_ALIGNED_IN_PAIRS", kind] += 1
-    if "MQ" not in aux or (aux["MQ"] >= 20 and read.mapq >= 20):
+    if not isinstance(aux.get("MQ"), int) or (aux["MQ"] >= 20 and read.mapq >= 20):
         out["CHIMERAS_DENOMINATOR", kind] += 1
         far = abs(read.tlen) > 100000 or read.tid != read.mate_tid
         out["CHIMERAS", kind] += far or orientation(read) != "FR" or "SA" in aux

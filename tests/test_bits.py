@@ -124,8 +124,8 @@ def count_bits(rows: Any, value: int, mark: int, inside: int, out: Any, planes: 
     marks = bits.mark_equal(bits.all_bytes(value), some, value, mark)
     bits.store_bytes(marks, counters, 0)
     out[0] = bits.single_bits(some, inside)
-    out[1] = bits.bit_counts(some)
-    bits.add_bytes_of(out[1], -3, planes[1], 0)
+    out[1] = bits.sum_eights(bits.added_bytes(bits.bit_tallies(some), bits.bit_tallies(marks)))
+    bits.add_bytes_of(out[1], planes[1], 0)
     for _ in range(3):
         wrapped = bits.add_rows(rows, 0, planes[0], 0)
         for bit in range(8):
@@ -150,14 +150,17 @@ def test_bits_of_64_bytes_are_counted(seed: int, value: int, mark: int, inside: 
     first = rows[0].tolist()
     marked = [value | mark if byte == value else value for byte in first]
     single = sum(1 << lane for lane, byte in enumerate(first) if (byte & inside).bit_count() == 1)
-    totals = [sum(byte >> bit & 1 for byte in first) for bit in range(8)]
+    totals = [
+        sum((byte >> bit & 1) + (other >> bit & 1) for byte, other in zip(first, marked, strict=True))
+        for bit in range(8)
+    ]
     by_bit = [3 * (rows >> bit & 1).sum(axis=0) for bit in range(8)]
     for loop in (count_bits, count_bits.py_func):  # type: ignore[attr-defined]
         out, planes = np.zeros(2, dtype=np.uint64), np.zeros(bits.PLANES * WORD, dtype=np.uint8)
         counters, numbers = np.zeros(9 * WORD, dtype=np.uint8), np.full(8, 100, dtype=np.int64)
         loop(rows.ravel(), value, mark, inside, out, (planes, numbers), counters)
         assert out.tolist() == [single, sum(count << 8 * bit for bit, count in enumerate(totals))]
-        assert numbers.tolist() == [100 - 3 * count for count in totals]
+        assert numbers.tolist() == [100 + count for count in totals]
         assert counters.reshape(9, WORD).tolist() == [marked, *(counts.tolist() for counts in by_bit)]
 
 

@@ -67,7 +67,8 @@ class PicardReads:
         self._backend = backend
         self._adapters = backend.upload(adapter_pieces().copy())
         self._nothing = pack_reference(np.zeros(0, dtype=np.uint8), 0, backend).packed
-        self._bad = BadBases(backend.workspace("picard.narrow"), backend.workspace("picard.seen"))
+        bad = BadBases(backend.workspace("picard.narrow"), backend.workspace("picard.seen"))
+        self._work = kernel.Workspace(bad, backend.workspace("picard.tags"))
         self.far: Counter[int] = Counter()
         self.counts = ReadCounts(
             keyed=zeros(kernel.KEYS, kernel.KEY_COLUMNS),
@@ -94,7 +95,7 @@ class PicardReads:
                 self._nothing,
                 self._adapters,
                 far,
-                self._bad,
+                self._work,
                 self.counts,
             )
             self._keep(far)
@@ -129,7 +130,7 @@ class PicardReads:
                 contig_length,
                 self._adapters,
                 far,
-                self._bad,
+                self._work,
                 self.counts,
             )
             self._keep(far)

@@ -394,7 +394,7 @@ def write_others(
         depth, inside = write_regions(qc, ordered.writers, directory, sample, depth)
     write_summary(files["mosdepth_summary"], depth, inside)
     write_distribution(files["mosdepth_distribution"], depth)
-    write_quality_yield(files["quality_yield"], sample, counts)
+    write_quality_yield(files["quality_yield"], sample, counts, qc.reads.result())
     has_inserts = write_insert_sizes(files["insert_size"], sample, qc.insert_sizes())
     write_alignment_summary(files["alignment_summary"], sample, counts)
     write_gc_bias(files["gc_bias_detail"], files["gc_bias_summary"], sample, qc.windows.result(), counts)

@@ -60,7 +60,7 @@ from .records import (
     u32,
 )
 from .scalar import is_one_match, nt16_at
-from .tags import text_end
+from .tags import NM, NO_TAG, tag_integer, text_end
 
 # Which read of its fragment a record is: not one of a pair, the first, the last, or of a pair but neither (or both).
 UNPAIRED, FIRST, LAST, OTHER = range(4)
@@ -71,6 +71,8 @@ BASE_CLASSES = QUALITY_CLASSES * 2  # x 1: reverse
 CODES = 16  # of bases
 
 GC_BINS = 200  # samtools stats' ngc
+NM_OF_ONE_BYTE = NM | ord("C") << 16  # name and type
+MOST_DIVIDED = 1 << 20  # bases of a read
 NT16_C, NT16_G = 2, 4
 MISMATCHES, CIGAR_BASES, MAPQ_0 = range(3)  # elements of ``sums``
 CRC_NAMES, CRC_BASES, CRC_QUALITIES = range(3)  # elements of ``checksums``
@@ -129,40 +131,30 @@ def add_checksums(read: Any, raw: Any, tables: Any) -> None:
 
 
 @shared
-def integer_tag(raw: Any, at: Any) -> Any:
-    """Value of the integer tag whose type is at byte ``at``; 0 for other types (htslib ``bam_aux2i``)."""
-    kind, value = raw[at], np.int64(raw[at + 1])
-    if kind == 67:  # C
-        return value
-    if kind == 99:  # c
-        return value - ((value >> 7) << 8)
-    if kind == 83 or kind == 115:  # S, s
-        value |= np.int64(raw[at + 2]) << 8
-        return value if kind == 83 else value - ((value >> 15) << 16)
-    if kind == 73 or kind == 105:  # I, i
-        value = u32(raw, at + 1)
-        return value if kind == 73 else value - ((value >> 31) << 32)
-    return np.int64(0)
-
-
-@shared
 def edit_distance(raw: Any, at: Any, stop: Any) -> Any:
-    """The NM tag among the auxiliary fields in [at, stop); 0 where there is none, or damage before it."""
+    """The NM tag among the auxiliary fields in [at, stop); 0 where there is none, or damage before it.
+
+    A type that is no whole number counts as 0 (htslib ``bam_aux2i``).
+    """
     while at + 4 <= stop:
-        kind = raw[at + 2]
-        size = AUX_SIZE[kind]
-        if raw[at] == 78 and raw[at + 1] == 77:  # NM
-            return integer_tag(raw, at + 2) if at + 3 + size <= stop else np.int64(0)
+        word, value = u32(raw, at), at + 3
+        kind = (word >> 16) & 0xFF
+        if word & 0xFFFFFF == NM_OF_ONE_BYTE:  # as it mostly is
+            return word >> 24  # an unsigned byte
+        size = AUX_SIZE[np.uint64(kind)]
+        if word & 0xFFFF == NM:
+            number = tag_integer(raw, value, kind) if value + size <= stop else np.int64(NO_TAG)
+            return number if number != NO_TAG else np.int64(0)
         if kind == 90 or kind == 72:  # Z, H
-            at = text_end(raw, at + 3, stop) + 1
+            at = text_end(raw, value, stop) + 1
         elif kind == 66:  # B
-            if at + 8 > stop or AUX_SIZE[raw[at + 3]] == 0:
+            if at + 8 > stop or AUX_SIZE[raw[np.uint64(value)]] == 0:
                 return np.int64(0)
-            at += 8 + AUX_SIZE[raw[at + 3]] * u32(raw, at + 4)
-        elif size == 0 or at + 3 + size > stop:
+            at += 8 + AUX_SIZE[raw[np.uint64(value)]] * u32(raw, at + 4)
+        elif size == 0 or value + size > stop:
             return np.int64(0)
         else:
-            at += 3 + size
+            at = value + size
     return np.int64(0)
 
 
@@ -254,7 +246,11 @@ def count_cycles(read: Any, order: Any, raw: Any, tables: Any) -> Any:
 @shared
 def count_gc(gc: Any, length: Any, last: Any, bins: Any) -> None:
     """Add a read to the bins of GC content that it fills (samtools stats 1.16, ``collect_orig_read_stats``)."""
-    first, stop = gc * (GC_BINS - 1) // length, (gc + 1) * (GC_BINS - 1) // length
+    first, stop = gc * (GC_BINS - 1), (gc + 1) * (GC_BINS - 1)
+    if length < MOST_DIVIDED:  # numbers that a CPU divides at once: less than 2**32
+        first, stop = np.int64(np.uint32(first) // np.uint32(length)), np.int64(np.uint32(stop) // np.uint32(length))
+    else:
+        first, stop = first // length, stop // length
     atomic_add(bins, last * GC_BINS + first, 1)
     atomic_add(bins, last * GC_BINS + min(stop, GC_BINS - 1), -1)
 
@@ -310,7 +306,7 @@ def has_cycles(read: Any) -> Any:
 
 
 @shared
-def count_read(read: Any, raw: Any, tables: Any, gc_bases: Any, gc: Any, lengths: Any, k: Any) -> None:
+def count_read(read: Any, order: Any, raw: Any, tables: Any, gc_bases: Any, gc: Any, lengths: Any, k: Any) -> None:
     """Add a read, the ``k``-th of a launch, to the tables but those by cycle, and fill ``gc[k]`` and ``lengths[k]``.
 
     gc_bases  C and G among its bases, where these are counted by cycle
@@ -321,18 +317,19 @@ def count_read(read: Any, raw: Any, tables: Any, gc_bases: Any, gc: Any, lengths
     """
     flag, length = read.flag, read.l_seq
     add_checksums(read, raw, tables)
-    gc[k] = 0
-    lengths[k] = -1
     if flag & SECONDARY or length == 0:
+        gc[k] = 0
+        lengths[k] = -1
         return
-    order = order_of(flag)
     atomic_add(tables.bases, flag_key(read), length)
+    counted = np.int64(0)
     if has_cycles(read):
         if order != OTHER:
-            gc[k] = gc_bases
+            counted = gc_bases
             count_gc(gc_bases, length, np.int64(order == LAST), tables.gc)
         if read.mapq == 0 and not flag & UNMAPPED:
             atomic_add(tables.sums, MAPQ_0, 1)
+    gc[k] = counted
     kind = order + ORDERS * np.int64((flag & SUPPLEMENTARY) != 0)
     lengths[k] = count_cigar(read, order, raw, tables) * LENGTH_KINDS + kind
     if not flag & UNMAPPED:
@@ -345,9 +342,10 @@ def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, 
     k = cuda.grid(1)
     if k < n:
         read, found = row_of(first + k, records), np.int64(0)
+        order = order_of(read.flag)
         if has_cycles(read):
-            found = count_cycles(read, order_of(read.flag), records.raw, tables)
-        count_read(read, records.raw, tables, found, gc, lengths, k)
+            found = count_cycles(read, order, records.raw, tables)
+        count_read(read, order, records.raw, tables, found, gc, lengths, k)
 
 
 def reads_workspace_cuda(cycles: int) -> tuple[tuple[int], Any]:
@@ -394,45 +392,67 @@ def fits(start: Any, size: Any, reverse: Any, most: Any, raw: Any) -> Any:
 
 
 @shared
-def lanes_of(start: Any, size: Any, done: Any, reverse: Any) -> Any:
-    """Of the 64 cycles, or pairs of them, after the first ``done``: their first byte, and the lanes that count."""
-    if reverse:
-        return start + size - done - WORD, max(np.int64(0), WORD + done - size), np.int64(WORD)
-    return start + done, np.int64(0), min(np.int64(WORD), size - done)
+def first_word(start: Any, size: Any, reverse: Any) -> Any:
+    """Where the 64 bytes with the first cycles begin, and how far on those with the next ones."""
+    return (start + size - WORD, np.int64(-WORD)) if reverse else (start, np.int64(WORD))
 
 
 @shared
 def write_levels(start: Any, size: Any, reverse: Any, raw: Any, rows: Any, width: Any, work: Any) -> Any:
     """Write a read's qualities as bits below the rows of its group that wait at ``rows``; whether all are levels."""
-    missing = np.uint64(0)
-    for done in range(0, size, WORD):
-        first, low, high = lanes_of(start, size, done, reverse)
-        some = load_bytes(raw, first, low, high, 255)
-        marks = marks_of(some, 0, work)  # the parts are written out: a loop over one or two costs more than its work
-        unknown = masked_equal(marks, 255, 0)
-        store_bytes(marks, work, rows + ROWS * done)
-        if levels_of(work) > PART:
-            marks = marks_of(some, 1, work)
-            unknown &= masked_equal(marks, 255, 0)
-            store_bytes(marks, work, rows + PART_BYTES * width + ROWS * done)
-        missing |= lanes(low, high) & unknown
+    missing, rest, several = np.uint64(0), size & (WORD - 1), levels_of(work) > PART
+    at, step = first_word(start, size, reverse)
+    for done in range(0, size - rest, WORD):
+        missing |= write_marks(plain_bytes(raw, at), rows + ROWS * done, width, several, work)
+        at += step
+    if rest:
+        low, high = (WORD - rest, np.int64(WORD)) if reverse else (np.int64(0), rest)
+        some = load_bytes(raw, at, low, high, 255)
+        missing |= write_marks(some, rows + ROWS * (size - rest), width, several, work) & lanes(low, high)
     return missing == np.uint64(0)
 
 
 @shared
-def write_codes(start: Any, size: Any, reverse: Any, raw: Any, rows: Any, work: Any) -> Any:
+def write_marks(some: Any, row: Any, width: Any, several: Any, work: Any) -> Any:
+    """Write 64 qualities as bits to a row, those of the second of ``several`` parts to theirs; which are no levels."""
+    marks = marks_of(some, 0, work)  # the parts are written out: a loop over one or two costs more than its work
+    unknown = masked_equal(marks, 255, 0)
+    store_bytes(marks, work, row)
+    if several:
+        marks = marks_of(some, 1, work)
+        unknown &= masked_equal(marks, 255, 0)
+        store_bytes(marks, work, row + PART_BYTES * width)
+    return unknown
+
+
+@shared
+def write_codes(start: Any, length: Any, reverse: Any, raw: Any, rows: Any, work: Any) -> Any:
     """Write a read's bytes of two bases below the rows of its group that wait at ``rows``.
 
-    Returns how many bases are A, C, G or T, and how many of these C or G.
+    Returns whether all bases are A, C, G or T, and how many are C or G.
     """
-    found, gc = np.uint64(0), np.uint64(0)
-    for done in range(0, size, WORD):
-        first, low, high = lanes_of(start, size, done, reverse)
-        some = load_bytes(raw, first, low, high, 0)
+    others, gc, size, done = np.uint64(0), np.uint64(0), (length + 1) >> 1, np.int64(0)
+    at, step = first_word(start, size, reverse)
+    while done + WORD <= length >> 1:
+        some = plain_bytes(raw, at)
         store_bytes(some, work, rows + ROWS * done)
-        found += bits_in(single_bits(some, 0xF0)) + bits_in(single_bits(some, 0x0F))
-        gc += bits_in(~masked_equal(some, 0x60, 0)) + bits_in(~masked_equal(some, 0x06, 0))
-    return np.int64(found), np.int64(gc)
+        others |= ~(single_bits(some, 0xF0) & single_bits(some, 0x0F))
+        gc += strong_bases(some)
+        done, at = done + WORD, at + step
+    if done < size:
+        low, high = (WORD + done - size, np.int64(WORD)) if reverse else (np.int64(0), size - done)
+        some, uppers = load_bytes(raw, at, low, high, 0), lanes(low, high)
+        lowers = uppers ^ (np.uint64(length & 1) << np.uint64(high - 1))  # an odd last base is an upper half
+        store_bytes(some, work, rows + ROWS * done)
+        others |= uppers & ~single_bits(some, 0xF0) | lowers & ~single_bits(some, 0x0F)
+        gc += strong_bases(some)
+    return others == np.uint64(0), np.int64(gc)
+
+
+@shared
+def strong_bases(some: Any) -> Any:
+    """How many of the bases in 64 bytes are C or G, if they are A, C, G or T."""
+    return bits_in(~masked_equal(some, 0x60, 0)) + bits_in(~masked_equal(some, 0x06, 0))
 
 
 @shared
@@ -595,8 +615,8 @@ def tally_row_codes(read: Any, order: Any, raw: Any, tables: Any, work: Any) -> 
     at, width = codes_at(group, cycles), whole_words((cycles + 1) >> 1)
     waiting = np.int64(work[AT_ROWS + QUALITY_GROUPS + group])
     rows = at + (PART + PLANES) * width + WORD * waiting
-    found, gc = write_codes(seq, size, reverse, raw, rows, work)
-    if found < length:
+    known, gc = write_codes(seq, length, reverse, raw, rows, work)
+    if not known:
         clear_row(rows, size, work)
         return np.int64(-1)
     work[AT_ROWS + QUALITY_GROUPS + group] += 1
@@ -628,9 +648,10 @@ def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, g
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
         read, found = row_of(first + k, records), np.int64(0)
+        order = order_of(read.flag)
         if has_cycles(read):
-            found = tally_cycles(read, order_of(read.flag), records.raw, tables, work)
-        count_read(read, records.raw, tables, found, gc, lengths, k)
+            found = tally_cycles(read, order, records.raw, tables, work)
+        count_read(read, order, records.raw, tables, found, gc, lengths, k)
     for group in range(QUALITY_GROUPS):
         empty_qualities(np.int64(group), cycles, work, tables.quality)
     for group in range(CODE_GROUPS):

@@ -12,7 +12,7 @@ from .records import AUX_SIZE, i32, u16, u32, u64
 from .scalar import lowest_bit
 
 NO_TAG = -(1 << 40)
-MQ, OQ, SA, XN = (ord(name[0]) | ord(name[1]) << 8 for name in ("MQ", "OQ", "SA", "XN"))
+MQ, NM, OQ, SA, XN = (ord(name[0]) | ord(name[1]) << 8 for name in ("MQ", "NM", "OQ", "SA", "XN"))
 
 
 @shared

@@ -72,6 +72,7 @@ CODES = 16  # of bases
 
 GC_BINS = 200  # samtools stats' ngc
 NM_OF_ONE_BYTE = NM | ord("C") << 16  # name and type
+NEAR_LENGTHS = 1024  # bases; longer reads are counted one by one
 MOST_DIVIDED = 1 << 20  # bases of a read
 NT16_C, NT16_G = 2, 4
 MISMATCHES, CIGAR_BASES, MAPQ_0 = range(3)  # elements of ``sums``
@@ -87,6 +88,8 @@ class ReadTables(NamedTuple):
     gc         int64[2, GC_BINS]                       GC of first (or unpaired) and last reads: what each bin has more
                                                        than the one before
     bases      int64[FLAG_KEYS]                        bases by flag key, of all records but secondary ones
+    lengths    int64[NEAR_LENGTHS, LENGTH_KINDS]       reads by bases before hard clipping, and by order, plus
+                                                       ``ORDERS`` for supplementary records; of those of ``bases``
     indels     int64[2, longest]                       insertions, deletions by length - 1, of mapped reads
     ends       int64[4, cycles + 1]                    by cycle: insertions in first, last; deletions likewise
     sums       int64[3]                                ``MISMATCHES``, ``CIGAR_BASES``, ``MAPQ_0``
@@ -99,6 +102,7 @@ class ReadTables(NamedTuple):
     codes: Any
     gc: Any
     bases: Any
+    lengths: Any
     indels: Any
     ends: Any
     sums: Any
@@ -306,46 +310,46 @@ def has_cycles(read: Any) -> Any:
 
 
 @shared
-def count_read(read: Any, order: Any, raw: Any, tables: Any, gc_bases: Any, gc: Any, lengths: Any, k: Any) -> None:
-    """Add a read, the ``k``-th of a launch, to the tables but those by cycle, and fill ``gc[k]`` and ``lengths[k]``.
+def count_read(read: Any, order: Any, raw: Any, tables: Any, gc_bases: Any, gc: Any, far: Any, k: Any) -> None:
+    """Add a read, the ``k``-th of a launch, to the tables but those by cycle, and fill ``gc[k]``.
 
     gc_bases  C and G among its bases, where these are counted by cycle
-    lengths   int64: bases before hard clipping times ``LENGTH_KINDS``, plus the order, plus ``ORDERS`` for a
-              supplementary record; -1: a secondary record, or one without a sequence
     gc        int32: C and G among the bases; 0 where samtools stats does not count the bases: a supplementary record,
               or one of a pair but neither the first nor the last
+    far       int64: where ``lengths`` would count reads of ``NEAR_LENGTHS`` bases and more
     """
     flag, length = read.flag, read.l_seq
     add_checksums(read, raw, tables)
-    if flag & SECONDARY or length == 0:
-        gc[k] = 0
-        lengths[k] = -1
-        return
-    atomic_add(tables.bases, flag_key(read), length)
     counted = np.int64(0)
-    if has_cycles(read):
-        if order != OTHER:
-            counted = gc_bases
-            count_gc(gc_bases, length, np.int64(order == LAST), tables.gc)
-        if read.mapq == 0 and not flag & UNMAPPED:
-            atomic_add(tables.sums, MAPQ_0, 1)
+    if not flag & SECONDARY and length > 0:
+        atomic_add(tables.bases, flag_key(read), length)
+        if has_cycles(read):
+            if order != OTHER:
+                counted = gc_bases
+                count_gc(gc_bases, length, np.int64(order == LAST), tables.gc)
+            if read.mapq == 0 and not flag & UNMAPPED:
+                atomic_add(tables.sums, MAPQ_0, 1)
+        whole = count_cigar(read, order, raw, tables)
+        place = whole * LENGTH_KINDS + order + ORDERS * np.int64((flag & SUPPLEMENTARY) != 0)
+        if whole < NEAR_LENGTHS:
+            atomic_add(tables.lengths, place, 1)
+        else:
+            far[k] = place
+        if not flag & UNMAPPED:
+            stop = read.offset + 4 + u32(raw, read.offset)
+            atomic_add(tables.sums, MISMATCHES, edit_distance(raw, read.qual + length, stop))
     gc[k] = counted
-    kind = order + ORDERS * np.int64((flag & SUPPLEMENTARY) != 0)
-    lengths[k] = count_cigar(read, order, raw, tables) * LENGTH_KINDS + kind
-    if not flag & UNMAPPED:
-        stop = read.offset + 4 + u32(raw, read.offset)
-        atomic_add(tables.sums, MISMATCHES, edit_distance(raw, read.qual + length, stop))
 
 
 @cuda_loop
-def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, lengths: Any) -> None:
+def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, far: Any) -> None:
     k = cuda.grid(1)
     if k < n:
         read, found = row_of(first + k, records), np.int64(0)
         order = order_of(read.flag)
         if has_cycles(read):
             found = count_cycles(read, order, records.raw, tables)
-        count_read(read, order, records.raw, tables, found, gc, lengths, k)
+        count_read(read, order, records.raw, tables, found, gc, far, k)
 
 
 def reads_workspace_cuda(cycles: int) -> tuple[tuple[int], Any]:
@@ -641,7 +645,7 @@ def tally_cycles(read: Any, order: Any, raw: Any, tables: Any, work: Any) -> Any
 
 
 @cpu_loop
-def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, lengths: Any) -> None:
+def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, far: Any) -> None:
     cycles = cycles_of(tables)
     for at in range(work.shape[0]):
         work[at] = 0
@@ -651,7 +655,7 @@ def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, g
         order = order_of(read.flag)
         if has_cycles(read):
             found = tally_cycles(read, order, records.raw, tables, work)
-        count_read(read, order, records.raw, tables, found, gc, lengths, k)
+        count_read(read, order, records.raw, tables, found, gc, far, k)
     for group in range(QUALITY_GROUPS):
         empty_qualities(np.int64(group), cycles, work, tables.quality)
     for group in range(CODE_GROUPS):

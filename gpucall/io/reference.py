@@ -82,7 +82,9 @@ class Reference:
         entry = self._entries[contig]
         for at in range(start, end, PIECE_BASES):
             stop = min(at + PIECE_BASES, end)
-            piece = self._ranges.read(entry.byte(at), entry.byte(stop - 1) + 1).translate(letters, b"\r\n")
+            piece = self._ranges.read(entry.byte(at), entry.byte(stop - 1) + 1).replace(b"\n", b"")
+            piece = piece.replace(b"\r", b"") if b"\r" in piece else piece
+            piece = piece.upper() if letters is _UPPER else piece.translate(letters)  # which takes longer
             if len(piece) != stop - at:
                 raise CorruptInput(f"{self.path}: lines of different length in {contig}:{at + 1}-{stop}")
             yield at, piece

@@ -70,13 +70,13 @@ class ReadStats:
     def add(self, records: Records, first: int, stop: int) -> Any:
         """Count rows [first, stop); int32[stop - first] on the backend's side: C and G of each, 0 where not counted."""
         xp, n = self._backend.xp, stop - first
-        gc, lengths = xp.empty(n, dtype=np.int32), xp.empty(n, dtype=np.int64)
+        gc, far = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=np.int64)
         if n == 0:
             return gc
         longest = int(records.l_seq[first:stop].max())
         self._make_room(longest, n)
-        self._backend.launch("stats.reads", n, records, first, self._tables, self._work, gc, lengths)
-        self._count_lengths(lengths)
+        self._backend.launch("stats.reads", n, records, first, self._tables, self._work, gc, far)
+        self._count_lengths(far[far != 0])
         return gc
 
     def merge(self, other: ReadStats) -> None:
@@ -107,13 +107,17 @@ class ReadStats:
         """Add what the device's tables hold to the total."""
         if self._pending:
             self._total = add_up(self._total, read_tables(self._backend, self._tables))
+            near = self._backend.download(self._tables.lengths).reshape(-1, kernel.LENGTH_KINDS)
+            self._lengths = add_padded(self._lengths, near)
             self._tables, self._pending = new_tables(self._backend, kernel.cycles_of(self._tables)), 0
 
-    def _count_lengths(self, lengths: Any) -> None:
-        counts = self._backend.download(self._backend.xp.bincount(lengths[lengths >= 0]))
-        padded = np.zeros((-(-len(counts) // kernel.LENGTH_KINDS), kernel.LENGTH_KINDS), dtype=np.int64)
-        padded.ravel()[: len(counts)] = counts
-        self._lengths = add_padded(self._lengths, padded)
+    def _count_lengths(self, far: Any) -> None:
+        """Count long reads, each by its length times ``LENGTH_KINDS`` plus its kind."""
+        if len(far):
+            counts = self._backend.download(self._backend.xp.bincount(far))
+            padded = np.zeros((-(-len(counts) // kernel.LENGTH_KINDS), kernel.LENGTH_KINDS), dtype=np.int64)
+            padded.ravel()[: len(counts)] = counts
+            self._lengths = add_padded(self._lengths, padded)
 
 
 def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
@@ -129,6 +133,7 @@ def new_tables(backend: Backend, cycles: int) -> kernel.ReadTables:
         codes=zeros(kernel.BASE_CLASSES * kernel.CODES * cycles, np.int32),
         gc=zeros(2 * kernel.GC_BINS),
         bases=zeros(FLAG_KEYS),
+        lengths=zeros(kernel.NEAR_LENGTHS * kernel.LENGTH_KINDS),
         indels=zeros(2 * max(SAMTOOLS_LENGTHS, cycles)),
         ends=zeros(4 * (cycles + 1)),
         sums=zeros(3),

@@ -15,9 +15,7 @@ import numpy as np
 from .bits import WORD, above, low_bytes, tally_bytes
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import (
-    AHEAD,
     DUPLICATE,
-    HEAD_LINES,
     PROPER_PAIR,
     QC_FAIL,
     SECONDARY,
@@ -25,7 +23,6 @@ from .records import (
     Records,
     consumes_query,
     consumes_reference,
-    fetch_ahead,
     u32,
 )
 
@@ -92,19 +89,31 @@ def mark(steps: Any, start: Any, stop: Any, low: Any, high: Any, value: Any) -> 
 
 
 @shared
+def mark_both(low: Any, high: Any, start: Any, stop: Any, once: Any, every: Any, steps: Any, stats_steps: Any) -> None:
+    """``mark`` [low, high) in ``steps`` where ``once``, in ``stats_steps`` where ``every``."""
+    low, high = max(low, start) - start, min(high, stop) - start
+    if low < high and once:
+        atomic_add(steps, low, 1)
+        atomic_add(steps, high, -1)
+    if low < high and every:
+        atomic_add(stats_steps, low, 1)
+        atomic_add(stats_steps, high, -1)
+
+
+@shared
 def mark_blocks(
     i: Any, records: Any, start: Any, stop: Any, once: Any, every: Any, steps: Any, stats_steps: Any
 ) -> None:
     """Add ``once`` to ``steps`` and ``every`` to ``stats_steps`` (0 or 1) where row ``i`` has aligned bases."""
-    at = np.int64(records.pos[i])
+    at, end, length = np.int64(records.pos[i]), np.int64(records.end[i]), np.int64(records.l_seq[i])
+    if records.n_cigar[i] == 1 and length > 1 and end - at == length:  # all of it, which takes no look at the record
+        mark_both(at, end, start, stop, once, every, steps, stats_steps)
+        return
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)
         following = at + (word >> 4) * consumes_reference(word & 15)
         if is_aligned(word & 15):
-            if once:
-                mark(steps, start, stop, at, following, 1)
-            if every:
-                mark(stats_steps, start, stop, at, following, 1)
+            mark_both(at, following, start, stop, once, every, steps, stats_steps)
         at = following
 
 
@@ -114,7 +123,7 @@ def counted_before(i: Any, records: Any) -> Any:
 
     mosdepth (0.3.3 to 0.3.9, ``coverage``) does so for proper pairs both of which it counts.
     """
-    mate = records.mate[i]
+    mate = records.mate[np.uint64(i)]
     if mate < 0 or mate > i or (records.flag[i] | records.flag[mate]) & UNCOUNTED:
         return -1
     return mate if records.flag[i] & records.flag[mate] & PROPER_PAIR else -1
@@ -139,12 +148,13 @@ def unmark_shared(i: Any, mate: Any, records: Any, start: Any, stop: Any, steps:
 @shared
 def cover(i: Any, records: Any, tid: Any, start: Any, stop: Any, steps: Any, stats_steps: Any) -> None:
     """Add row ``i`` to the differences of two depths, int32[stop - start + 1]: mosdepth's and samtools stats'."""
-    flag = records.flag[i]
-    if records.tid[i] != tid or flag & (UNMAPPED | SECONDARY):
+    row = np.uint64(i)
+    flag = records.flag[row]
+    if records.tid[row] != tid or flag & (UNMAPPED | SECONDARY):
         return
     once = not flag & UNCOUNTED
-    if overlaps(i, records, tid, start, stop):
-        mark_blocks(i, records, start, stop, once, records.l_seq[i] > 0, steps, stats_steps)
+    if overlaps(row, records, tid, start, stop):
+        mark_blocks(row, records, start, stop, once, records.l_seq[row] > 0, steps, stats_steps)
     mate = counted_before(i, records)
     if mate >= 0:
         unmark_shared(i, mate, records, start, stop, steps)
@@ -155,7 +165,6 @@ def cover_cpu(
     n: int, records: Records, first: int, tid: int, start: int, stop: int, steps: Any, stats_steps: Any
 ) -> None:
     for k in range(n):
-        fetch_ahead(first + min(k + AHEAD, n - 1), records, HEAD_LINES)
         cover(first + k, records, tid, start, stop, steps, stats_steps)
 
 

@@ -61,7 +61,7 @@ CAP = 250  # COVERAGE_CAP: deeper positions count as this deep
 EXCLUDED = UNMAPPED | MATE_UNMAPPED | SECONDARY | QC_FAIL | DUPLICATE
 UNKNOWN_BASE = 78  # N in ASCII
 NT16_N = 15
-PAIRS_AHEAD, PAIR_LINES = 8 * AHEAD, 8  # rows, of which few overlap one of their name; lines of counters
+PAIR_LINES = 8  # of memory, that hold the counters under a usual read
 LANES = 4  # tables of qualities, so that a base need not wait for the one before it
 QUALITIES = 256
 PIECE = 3 * WORD  # bases of which so many of one level can be counted in a byte
@@ -224,85 +224,6 @@ def remove_unknown(i: Any, query: Any, at: Any, length: Any, records: Any, solid
             atomic_add(solid, at + k, -1)
 
 
-@shared
-def add_read(
-    i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any, known: Any, work: Any
-) -> None:
-    """Add the aligned bases of row ``i`` in [start, stop) to the depths, and their qualities to the table."""
-    if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
-        return
-    raw, qual, cigar = records.raw, records.qual[i], records.cigar[i]
-    unknown = has_n(i, records)
-    at, query = np.int64(records.pos[i]), np.int64(0)
-    for k in range(records.n_cigar[i]):
-        word = u32(raw, cigar + 4 * k)
-        following = at + (word >> 4) * consumes_reference(word & 15)
-        low, high = max(at, start), min(following, stop)
-        if low < high and is_aligned(word & 15):
-            first = query + low - at
-            atomic_add(depths.steps, low - start, 1)
-            atomic_add(depths.steps, high - start, -1)
-            add_bases(qual + first, low - start, high - low, raw, depths, table, known, work)
-            if unknown:
-                remove_unknown(i, first, low - start, high - low, records, depths.solid)
-        at = following
-        query += (word >> 4) * consumes_query(word & 15)
-
-
-@cpu_loop
-def aligned_cpu(
-    n: int,
-    records: Records,
-    first: int,
-    tid: int,
-    start: int,
-    stop: int,
-    depths: Depths,
-    table: Any,
-    known: Any,
-    work: Any,
-) -> None:
-    for at in range(known.shape[0]):
-        known[at] = 0
-    for at in range(work.shape[0]):
-        work[at] = 0
-    for k in range(n):
-        fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
-        add_read(np.uint64(first + k), records, tid, start, stop, depths, table, known, work)
-    for level in range(levels_of(known)):
-        table[level_at(level, known)] += work[level]
-    for k in range(LANES * QUALITIES):
-        table[k % QUALITIES] += work[AT_TABLES + k]
-
-
-@cuda_loop
-def aligned_cuda(
-    n: int,
-    records: Records,
-    first: int,
-    tid: int,
-    start: int,
-    stop: int,
-    depths: Depths,
-    table: Any,
-    known: Any,
-    work: Any,
-) -> None:
-    k = cuda.grid(1)
-    if k < n:
-        add_read(first + k, records, tid, start, stop, depths, table, known, work)
-
-
-def aligned_workspace_cpu() -> tuple[tuple[int], Any]:
-    """Shape and type of a workspace of ``aligned``."""
-    return (AT_TABLES + LANES * QUALITIES,), np.int64
-
-
-def aligned_workspace_cuda() -> tuple[tuple[int], Any]:
-    """The same for CUDA, which needs none, but an array is never empty."""
-    return (1,), np.int64
-
-
 # -- repeats: a read name once a position ------------------------------------------------------------------------------
 
 
@@ -376,13 +297,11 @@ def add_pair(i: Any, mate: Any, records: Any, start: Any, stop: Any, repeats: An
 
 @shared
 def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, repeats: Any) -> None:
-    """Count the solid bases of row ``i`` where its name is there already.
+    """Count the solid bases of row ``i``, which is looked at, where its name, which was met before, is there already.
 
     A name counts once whatever its reads are: mates, supplementary alignments, records that are there twice.
     """
     row = records.earlier[i]
-    if row < 0 or not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
-        return
     if records.earlier[row] < 0:
         if not is_looked_at(row, records) or not overlaps(row, records, tid, records.pos[i], records.end[i]):
             return
@@ -397,27 +316,98 @@ def add_repeats(i: Any, records: Any, tid: Any, start: Any, stop: Any, repeats: 
 
 @shared
 def fetch_pair(row: Any, records: Any, start: Any, repeats: Any) -> None:
-    """Have a row that has one before it of its name, that one, and their positions' counters fetched from memory."""
-    before = records.earlier[row]
+    """Have the record before a row's of its name, if there is one, and the row's counters fetched from memory."""
+    before = records.earlier[np.uint64(row)]
     if before >= 0:
-        fetch_ahead(row, records, READ_LINES)
         fetch_ahead(before, records, READ_LINES)
         for line in range(PAIR_LINES):
-            prefetch(repeats, np.int64(records.pos[row]) - start + 16 * line)
+            prefetch(repeats, np.int64(records.pos[np.uint64(row)]) - start + 16 * line)
+
+
+# -- aligned: a range's depths -----------------------------------------------------------------------------------------
+
+
+@shared
+def add_read(
+    i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any, known: Any, work: Any
+) -> None:
+    """Add row ``i`` to the depths of [start, stop), and the qualities of its aligned bases to the table."""
+    if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
+        return
+    raw, qual, cigar = records.raw, records.qual[i], records.cigar[i]
+    unknown = has_n(i, records)
+    at, query = np.int64(records.pos[i]), np.int64(0)
+    for k in range(records.n_cigar[i]):
+        word = u32(raw, cigar + 4 * k)
+        following = at + (word >> 4) * consumes_reference(word & 15)
+        low, high = max(at, start), min(following, stop)
+        if low < high and is_aligned(word & 15):
+            first = query + low - at
+            atomic_add(depths.steps, low - start, 1)
+            atomic_add(depths.steps, high - start, -1)
+            add_bases(qual + first, low - start, high - low, raw, depths, table, known, work)
+            if unknown:
+                remove_unknown(i, first, low - start, high - low, records, depths.solid)
+        at = following
+        query += (word >> 4) * consumes_query(word & 15)
+    if records.earlier[i] >= 0:
+        add_repeats(i, records, tid, start, stop, depths.repeats)
 
 
 @cpu_loop
-def repeats_cpu(n: int, records: Records, first: int, tid: int, start: int, stop: int, repeats: Any) -> None:
+def aligned_cpu(
+    n: int,
+    records: Records,
+    first: int,
+    tid: int,
+    start: int,
+    stop: int,
+    depths: Depths,
+    table: Any,
+    known: Any,
+    work: Any,
+) -> None:
+    for at in range(known.shape[0]):
+        known[at] = 0
+    for at in range(work.shape[0]):
+        work[at] = 0
     for k in range(n):
-        fetch_pair(first + min(k + PAIRS_AHEAD, n - 1), records, start, repeats)
-        add_repeats(first + k, records, tid, start, stop, repeats)
+        ahead = first + min(k + AHEAD, n - 1)
+        fetch_ahead(ahead, records, READ_LINES)
+        fetch_pair(ahead, records, start, depths.repeats)
+        add_read(np.uint64(first + k), records, tid, start, stop, depths, table, known, work)
+    for level in range(levels_of(known)):
+        table[level_at(level, known)] += work[level]
+    for k in range(LANES * QUALITIES):
+        table[k % QUALITIES] += work[AT_TABLES + k]
 
 
 @cuda_loop
-def repeats_cuda(n: int, records: Records, first: int, tid: int, start: int, stop: int, repeats: Any) -> None:
+def aligned_cuda(
+    n: int,
+    records: Records,
+    first: int,
+    tid: int,
+    start: int,
+    stop: int,
+    depths: Depths,
+    table: Any,
+    known: Any,
+    work: Any,
+) -> None:
     k = cuda.grid(1)
     if k < n:
-        add_repeats(first + k, records, tid, start, stop, repeats)
+        add_read(first + k, records, tid, start, stop, depths, table, known, work)
+
+
+def aligned_workspace_cpu() -> tuple[tuple[int], Any]:
+    """Shape and type of a workspace of ``aligned``."""
+    return (AT_TABLES + LANES * QUALITIES,), np.int64
+
+
+def aligned_workspace_cuda() -> tuple[tuple[int], Any]:
+    """The same for CUDA, which needs none, but an array is never empty."""
+    return (1,), np.int64
 
 
 # -- histogram ---------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def test_every_kernel_matches_and_is_timed(cases: Cases, capsys: pytest.CaptureF
     assert capsys.readouterr().out.count(" ms ") == len(cases)
 
 
-@pytest.mark.parametrize("kernel", ["wgs.repeats", "genotype.pairs", "pileup.sites", "depth.histogram"])
+@pytest.mark.parametrize("kernel", ["depth.cover", "genotype.pairs", "pileup.sites", "depth.histogram"])
 def test_no_time_without_a_match(cases: Cases, capsys: pytest.CaptureFixture[str], kernel: str) -> None:
     chosen = {name: cases[name] for name in (kernel, "qc.reads")}
     found, wrong = kernels.measure_all(chosen, [Wrong(kernel)])

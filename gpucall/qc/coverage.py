@@ -73,7 +73,6 @@ class CoverageCounts:
         if last > first:
             counted = depths, self.qualities, self._known, self._work
             launch("wgs.aligned", last - first, records, first, tid, start, stop, *counted)
-            launch("wgs.repeats", last - first, records, first, tid, start, stop, depths.repeats)
         depths = depths._replace(steps=xp.cumsum(depths.steps, dtype=np.int32))
         over = xp.empty(n, dtype=np.uint8)
         launch("wgs.histogram", n, letters, depths, self.solid[int(autosome)], self.present, self.sums, over)

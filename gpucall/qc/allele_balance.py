@@ -17,10 +17,8 @@ class AlleleBalance:
     def __init__(self) -> None:
         self.counts = [0] * BINS
 
-    def add(self, genotype: Sequence[int], counts: Sequence[int]) -> None:
-        """Count one SNV that PASSes, of one alternate allele. ``counts``: fragments of each allele (AD)."""
-        if tuple(genotype) not in HETEROZYGOUS:
-            return
+    def add(self, counts: Sequence[int]) -> None:
+        """Count one ``HETEROZYGOUS`` SNV that PASSes, of one alternate allele; ``counts``: fragments of each (AD)."""
         total = sum(counts)
         if total:
             self.counts[min(BINS * counts[1] // total, BINS - 1)] += 1

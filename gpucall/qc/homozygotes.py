@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+HOMOZYGOUS = (1, 1)
+
 
 class HomozygousReference:
     """Fragments with the reference allele, and all, at homozygous alternate SNVs."""
@@ -17,11 +19,10 @@ class HomozygousReference:
         self.reference = 0
         self.fragments = 0
 
-    def add(self, genotype: Sequence[int], counts: Sequence[int]) -> None:
-        """Count one SNV that PASSes, of one alternate allele. ``counts``: fragments of each allele (AD)."""
-        if tuple(genotype) == (1, 1):
-            self.reference += counts[0]
-            self.fragments += sum(counts)
+    def add(self, counts: Sequence[int]) -> None:
+        """Count one ``HOMOZYGOUS`` SNV that PASSes, of one alternate allele; ``counts``: fragments of each (AD)."""
+        self.reference += counts[0]
+        self.fragments += sum(counts)
 
     def merge(self, other: HomozygousReference) -> None:
         """Add what another worker counted."""

@@ -16,13 +16,13 @@ from ..kernels.picard import ReadCounts
 from ..kernels.records import Records
 from ..kernels.stretch import WINDOW
 from .alignment_summary import bad_by_cycle, write_alignment_summary
-from .allele_balance import AlleleBalance
+from .allele_balance import HETEROZYGOUS, AlleleBalance
 from .coverage import CoverageCounts, is_autosome
 from .depth import ContigDepth, Contigs, DepthCounts, write_distribution, write_summary
 from .figures import Figures, call_figures, depth_figures, flag_figures, homozygote_figures
 from .flags import FlagCounts, write_flagstat
 from .gc_bias import GcWindows, write_gc_bias
-from .homozygotes import HomozygousReference
+from .homozygotes import HOMOZYGOUS, HomozygousReference
 from .insert_size import Bins, insert_sizes, write_insert_sizes
 from .inserts import InsertCounts
 from .metrics import Metrics, contamination_metrics, coverage_metrics, read_metrics, variant_metrics, write_metrics
@@ -120,14 +120,17 @@ class CallCounts:
                 self.vcf_stats.add(call.ref, call.alts, round(call.qual, 2), call.info)
             if not call.filters and is_autosome(contig):
                 passed.append(call)
-        changes, qualities = [call.ref + call.alts[0] for call in snvs], [round(call.qual, 2) for call in snvs]
-        self.vcf_stats.add_snvs(changes, qualities, [call.info for call in snvs])
-        for alike, times in Counter((call.ref, tuple(call.alts), tuple(call.genotype)) for call in passed).items():
-            self.variants.add(*alike, times)
-        for call in passed:
-            if len(call.ref) == len(call.alts) == len(call.alts[0]) == 1:
-                self.balance.add(call.genotype, call.counts)
-                self.homozygotes.add(call.genotype, call.counts)
+        changes = [call.ref + call.alts[0] for call in snvs]
+        self.vcf_stats.add_snvs(changes, [round(call.qual, 2) for call in snvs], [call.info for call in snvs])
+        kinds = [(call.ref, tuple(call.alts), tuple(call.genotype)) for call in passed]
+        for kind, times in Counter(kinds).items():
+            self.variants.add(*kind, times)
+        for (ref, alts, genotype), call in zip(kinds, passed, strict=True):
+            if len(ref) == 1 and len(alts) == 1 and len(alts[0]) == 1:
+                if genotype == HOMOZYGOUS:
+                    self.homozygotes.add(call.counts)
+                elif genotype in HETEROZYGOUS:
+                    self.balance.add(call.counts)
 
     def merge(self, other: CallCounts) -> None:
         """Add what another worker counted."""

@@ -200,7 +200,7 @@ class VcfStats:
         numbers = sorted(set().union(transitions, transversions, changes))
         qualities = (0.1 * np.array(numbers)).astype(np.float32).tolist()
         for number, quality in zip(numbers, qualities, strict=True):
-            ts, tv, indels = transitions[number], transversions[number], changes[number]
+            ts, tv, indels = transitions.get(number, 0), transversions.get(number, 0), changes.get(number, 0)
             yield f"QUAL\t0\t{quality:.1f}\t{ts + tv}\t{ts}\t{tv}\t{indels}"  # there are thousands
 
     def _depth_lines(self) -> Iterator[str]:

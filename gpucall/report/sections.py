@@ -54,13 +54,13 @@ class SamplePage:
 
     @cached_property
     def stats(self) -> dict[str, list[list[str]]]:
-        """samtools stats' sections."""
-        return sources.tagged(self.file(".stats.txt"))
+        """Sections of samtools stats."""
+        return sources.tagged(self.file(".stats.txt"), "IS", "FFQ", "LFQ")
 
     @cached_property
     def calls(self) -> dict[str, list[list[str]]]:
-        """bcftools stats' sections."""
-        return sources.tagged(self.file(".vcfstats.txt"))
+        """Sections of bcftools stats."""
+        return sources.tagged(self.file(".vcfstats.txt"), "ST", "IDD", "DP", "SN")
 
     def limits(self, metric: str) -> list[tuple[float, str, str]]:
         """The profile's numbers for a metric: limit, words, kind."""
@@ -241,7 +241,7 @@ def is_main(name: str) -> bool:
 def insert_size(page: SamplePage) -> str:
     """Pairs by insert size."""
     title = "Insert size"
-    points = [(float(row[0]), float(row[1])) for row in page.stats.get("IS", [])]
+    points = [(float(row[0]), float(row[1])) for row in page.stats["IS"]]
     points = points or sources.histogram(page.file(".insert_size_metrics.txt"), "insert_size")
     total = sum(count for _, count in points)
     if not total:
@@ -264,7 +264,7 @@ def base_quality(page: SamplePage) -> str:
     """Mean quality by cycle of both reads, and the middle half."""
     title = "Base quality by cycle"
     tags = {"read 1": "FFQ", "read 2": "LFQ"}
-    reads = {name: sources.cycle_qualities(page.stats.get(tag, [])) for name, tag in tags.items()}
+    reads = {name: sources.cycle_qualities(page.stats[tag]) for name, tag in tags.items()}
     reads = {name: cycles for name, cycles in reads.items() if cycles}
     if not reads:
         return missing(title, "no base qualities (stats.txt)")
@@ -425,7 +425,7 @@ def allele_balance(page: SamplePage) -> str:
 def substitutions(page: SamplePage) -> str:
     """SNVs by what they change."""
     title = "Substitutions"
-    counts = {row[1]: int(row[2]) for row in page.calls.get("ST", [])}
+    counts = {row[1]: int(row[2]) for row in page.calls["ST"]}
     if not sum(counts.values()):
         return missing(title, "no SNVs (vcfstats.txt)")
     ratio = page.number("ratio_transitions_transversions_snv")
@@ -448,7 +448,7 @@ def substitutions(page: SamplePage) -> str:
 def indel_lengths(page: SamplePage) -> str:
     """Indels by length."""
     title = "Indel lengths"
-    counts = {int(row[1]): int(row[2]) for row in page.calls.get("IDD", [])}
+    counts = {int(row[1]): int(row[2]) for row in page.calls["IDD"]}
     if not counts:
         return missing(title, "no indels (vcfstats.txt)")
     ratio = page.number("ratio_insertion_deletion")
@@ -469,7 +469,7 @@ def indel_lengths(page: SamplePage) -> str:
 def variant_depth(page: SamplePage) -> str:
     """Depth at the variants."""
     title = "Depth at variants"
-    points = [(float(row[1].lstrip("<>")), float(row[4])) for row in page.calls.get("DP", [])]
+    points = [(float(row[1].lstrip("<>")), float(row[4])) for row in page.calls["DP"]]
     total = sum(count for _, count in points)
     if not total:
         return missing(title, "no variants (vcfstats.txt)")
@@ -486,7 +486,7 @@ def variant_depth(page: SamplePage) -> str:
 
 def variant_counts(page: SamplePage) -> str:
     """The GA4GH counts, and behind them the numbers of records."""
-    rows = [[escape(row[1].rstrip(":")), f"{int(row[2]):,}"] for row in page.calls.get("SN", [])[1:]]
+    rows = [[escape(row[1].rstrip(":")), f"{int(row[2]):,}"] for row in page.calls["SN"][1:]]
     if not rows:
         return missing("Counts", "no calling")
     names = [name for name, figure in FIGURES.items() if figure.group == "variants" and page.figures[name] is not None]

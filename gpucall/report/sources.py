@@ -6,7 +6,10 @@ A file that is not there says nothing; whatever it would have told is "not measu
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,13 +109,14 @@ def number(text: str) -> int | float | None:
 Points = list[tuple[float, float]]
 
 
-def tagged(path: Path) -> dict[str, list[list[str]]]:
-    """Rows by their first column, of the text of samtools stats or bcftools stats."""
-    sections: dict[str, list[list[str]]] = {}
+def tagged(path: Path, *tags: str) -> dict[str, list[list[str]]]:
+    """Rows by their first column, one of some, of the text of samtools stats or bcftools stats."""
+    sections: dict[str, list[list[str]]] = {tag: [] for tag in tags}
+    starts = tuple(f"{tag}\t" for tag in tags)
     for line in lines_of(path):
-        if not line.startswith("#"):
+        if line.startswith(starts):
             tag, *row = line.split("\t")
-            sections.setdefault(tag, []).append(row)
+            sections[tag].append(row)
     return sections
 
 
@@ -152,24 +156,14 @@ def cycle_qualities(rows: Sequence[Sequence[str]]) -> list[CycleQualities]:
     """Of samtools stats' FFQ or LFQ rows; cycles without a base are left out."""
     found = []
     for row in rows:
-        counts = [int(each) for each in row[1:]]
-        total = sum(counts)
+        counts = list(map(int, row[1:]))
+        below = list(accumulate(counts))
+        total = below[-1] if below else 0
         if total:
-            mean = sum(quality * count for quality, count in enumerate(counts)) / total
-            found.append(
-                CycleQualities(int(row[0]), mean, quantile(counts, total, 0.25), quantile(counts, total, 0.75))
-            )
+            mean = sum(map(mul, counts, range(len(counts)))) / total
+            low, high = (bisect_left(below, share * total) for share in (0.25, 0.75))
+            found.append(CycleQualities(int(row[0]), mean, low, high))
     return found
-
-
-def quantile(counts: Sequence[int], total: int, share: float) -> int:
-    """The smallest value that ``share`` of all do not exceed."""
-    running = 0
-    for value, count in enumerate(counts):
-        running += count
-        if running >= share * total:
-            return value
-    return len(counts) - 1
 
 
 class GcBin(NamedTuple):

@@ -70,6 +70,13 @@ class Axis(NamedTuple):
             low, high = self.low, self.high
         return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5
 
+    def shares(self, values: Iterable[float]) -> list[float]:
+        """``share`` of each."""
+        low, across = self.low, self.high - self.low
+        if self.log or across <= 0:
+            return [self.share(value) for value in values]
+        return [min(max((value - low) / across, 0.0), 1.0) for value in values]
+
     def ticks(self, most: int) -> list[float]:
         """Values to mark."""
         return log_ticks(self.low, self.high) if self.log else ticks(self.low, self.high, most)
@@ -93,16 +100,20 @@ class Plot:
 
     def at(self, x: float, y: float) -> Point:
         """A point in the drawing's units."""
-        across = LEFT + self.x.share(x) * (WIDTH - LEFT - RIGHT)
-        down = self.height - BOTTOM - self.y.share(y) * (self.height - TOP - BOTTOM)
-        return round(across, 1), round(down, 1)
+        return self.places([(x, y)])[0]
+
+    def places(self, points: Sequence[Point]) -> list[Point]:
+        """Points in the drawing's units."""
+        width, height, base = WIDTH - LEFT - RIGHT, self.height - TOP - BOTTOM, self.height - BOTTOM
+        across, down = self.x.shares(x for x, _ in points), self.y.shares(y for _, y in points)
+        return [(round(LEFT + x * width, 1), round(base - y * height, 1)) for x, y in zip(across, down, strict=True)]
 
     def line(self, points: Sequence[Point], kind: str, label: str = "", at: float | None = None) -> None:
         """A line through points in data units, labelled at its end or at the point nearest to ``at``."""
         if not points:
             return
         shown = thin(points, MOST_POINTS)
-        path = "L".join(f"{x:g} {y:g}" for x, y in (self.at(*point) for point in shown))
+        path = "L".join(f"{x:g} {y:g}" for x, y in self.places(shown))
         self._marks.append(f'<path class="line {kind}" d="M{path}"/>')
         if label:
             where = points[-1] if at is None else min(points, key=lambda point: abs(point[0] - at))
@@ -112,7 +123,7 @@ class Plot:
         """A line with all below it filled."""
         if not points:
             return
-        shown = [self.at(*point) for point in thin(points, MOST_POINTS)]
+        shown = self.places(thin(points, MOST_POINTS))
         base = self.height - BOTTOM
         path = "L".join(f"{x:g} {y:g}" for x, y in shown)
         self._marks.append(
@@ -124,24 +135,26 @@ class Plot:
         """The room between two lines."""
         if not low:
             return
-        upper = [self.at(*point) for point in thin(high, MOST_POINTS)]
-        lower = [self.at(*point) for point in reversed(thin(low, MOST_POINTS))]
+        upper = self.places(thin(high, MOST_POINTS))
+        lower = self.places(thin(low, MOST_POINTS)[::-1])
         path = "L".join(f"{x:g} {y:g}" for x, y in upper + lower)
         self._marks.append(f'<path class="band {kind}" d="M{path}Z"/>')
 
     def bars(self, bars: Iterable[tuple[float, float, float]], kind: str) -> None:
         """Bars (from, to, height) in data units, in one path."""
-        parts = []
-        for start, stop, height in bars:
-            if height > (self.y.low if self.y.log else 0):
-                (left, top), (right, base) = self.at(start, height), self.at(stop, self.y.low)
-                parts.append(f"M{left:g} {base:g}V{top:g}H{right:g}V{base:g}Z")
+        shown = [bar for bar in bars if bar[2] > (self.y.low if self.y.log else 0)]
+        tops = self.places([(start, height) for start, _, height in shown])
+        ends = self.places([(stop, self.y.low) for _, stop, _ in shown])
+        parts = [
+            f"M{left:g} {base:g}V{top:g}H{right:g}V{base:g}Z"
+            for (left, top), (right, base) in zip(tops, ends, strict=True)
+        ]
         if parts:
             self._marks.append(f'<path class="bar {kind}" d="{"".join(parts)}"/>')
 
     def dots(self, points: Iterable[Point], kind: str) -> None:
         """Dots in one path; dots that fall onto each other are drawn once."""
-        places = sorted({self.at(*point) for point in points})
+        places = sorted(set(self.places(list(points))))
         if places:
             path = "".join(f"M{x:g} {y:g}h0" for x, y in places)
             self._marks.append(f'<path class="dot {kind}" d="{path}"/>')

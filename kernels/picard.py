@@ -632,20 +632,17 @@ def tags_workspace_cuda() -> tuple[tuple[int], Any]:
 
 
 @shared
-def count_unmapped(
-    k: Any, records: Any, first: Any, stretch: Any, adapters: Any, far: Any, work: Any, out: Any
-) -> None:
-    """Add row ``first + k`` if it is not mapped, or nowhere."""
-    i, raw, nothing = first + k, records.raw, np.int64(0)
-    if records.flag[i] & UNMAPPED or records.tid[i] < 0:
-        count_record(row_of(i, records), k, raw, stretch, nothing, nothing, adapters, far, work, out)
+def count_unmapped(k: Any, records: Any, rows: Any, stretch: Any, adapters: Any, far: Any, work: Any, out: Any) -> None:
+    """Add row ``rows[k]``, which is not mapped, or nowhere."""
+    read, nothing = row_of(rows[k], records), np.int64(0)
+    count_record(read, k, records.raw, stretch, nothing, nothing, adapters, far, work, out)
 
 
 @cpu_loop
 def unmapped_cpu(
     n: int,
     records: Records,
-    first: int,
+    rows: Any,
     stretch: Stretch,
     adapters: Any,
     far: Any,
@@ -654,14 +651,14 @@ def unmapped_cpu(
 ) -> None:
     forget_tags(work.tags)
     for k in range(n):
-        count_unmapped(k, records, first, stretch, adapters, far, work, out)
+        count_unmapped(k, records, rows, stretch, adapters, far, work, out)
 
 
 @cuda_loop
 def unmapped_cuda(
     n: int,
     records: Records,
-    first: int,
+    rows: Any,
     stretch: Stretch,
     adapters: Any,
     far: Any,
@@ -670,4 +667,4 @@ def unmapped_cuda(
 ) -> None:
     k = cuda.grid(1)
     if k < n:
-        count_unmapped(k, records, first, stretch, adapters, far, work, out)
+        count_unmapped(k, records, rows, stretch, adapters, far, work, out)

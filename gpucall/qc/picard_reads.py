@@ -85,13 +85,15 @@ class PicardReads:
 
     def add_unmapped(self, records: Records, first: int, stop: int) -> None:
         """Count the rows [first, stop) that are not mapped; each record of a file once."""
-        if first < stop:
-            far = self._prepare(records, first, stop)
+        nowhere = ((records.flag[first:stop] & UNMAPPED) != 0) | (records.tid[first:stop] < 0)
+        rows = self._backend.xp.flatnonzero(nowhere) + first
+        if len(rows):
+            far = self._prepare(records, first, stop, len(rows))
             self._backend.launch(
                 "picard.unmapped",
-                stop - first,
+                len(rows),
                 records,
-                first,
+                rows,
                 self._nothing,
                 self._adapters,
                 far,
@@ -116,7 +118,7 @@ class PicardReads:
         """
         first, last = rows
         if first < last:
-            far = self._prepare(records, first, last)
+            far = self._prepare(records, first, last, last - first)
             self._backend.launch(
                 "picard.reads",
                 last - first,
@@ -151,10 +153,10 @@ class PicardReads:
         counts: ReadCounts = self._backend.download(self.counts)
         return counts
 
-    def _prepare(self, records: Records, first: int, stop: int) -> Any:
-        """Room for the longest read, and int64[stop - first] for pairs that are far apart."""
+    def _prepare(self, records: Records, first: int, stop: int, reads: int) -> Any:
+        """Room for the longest of rows [first, stop), and int64[reads] for pairs that are far apart."""
         self._grow(int(records.l_seq[first:stop].max()) + 2)
-        return self._backend.xp.zeros(stop - first, dtype=np.int64)
+        return self._backend.xp.zeros(reads, dtype=np.int64)
 
     def _keep(self, far: Any) -> None:
         self.far.update(self._backend.download(far[far != 0]).tolist())

@@ -155,19 +155,40 @@ def list_marked(marked: Any, start: Any, found: Any) -> Any:
 
 
 @shared
-def drawn_quality(state: Any, k: Any, weights: Any) -> Any:
-    """The quality that try ``k`` of a stride gives, -1: none."""
-    first = jump(state, k)
-    kind = kind_of(double_of(first))
-    return kind if double_of(step(step(first))) < weights[kind] else np.int64(-1)
+def keep_draws(state: Any, found: Any, count: Any, weights: Any, drawn: Any) -> Any:
+    """Keep those of ``count`` tries in ``found`` that draw something, and what in ``drawn``; how many they are.
+
+    Whether a try does is not guessed: the next one is written over it if not.
+    """
+    kept = np.uint64(0)
+    for c in range(count):
+        place = found[np.uint64(c)]
+        first = jump(state, place)
+        kind = kind_of(double_of(first))
+        found[kept], drawn[kept] = place, np.uint8(kind)
+        kept += np.uint64(double_of(step(step(first))) < weights[np.uint64(kind)])
+    return np.int64(kept)
 
 
 @shared
-def add_draw(quality: Any, term: Any, terms: Any, total: Any, reached: Any, hits: Any) -> Any:
-    """Count the sum before draw ``term`` of some, and add the draw; the sum after it, 0 after the last one."""
-    if term < hits.shape[0]:
-        hits[term, reached[total]] += 1
-    return total + quality if term + 1 < terms else np.int64(0)
+def are_far_apart(found: Any, count: Any) -> Any:
+    """True where more than ``MOST_TRIES`` lie between two of ``count`` tries and the next one."""
+    far = False
+    for c in range(1, count):
+        far |= np.int64(found[np.uint64(c)]) - np.int64(found[np.uint64(c - 1)]) > MOST_TRIES
+    return far
+
+
+@shared
+def add_draws(drawn: Any, start: Any, stop: Any, term: Any, total: Any, reached: Any, hits: Any) -> Any:
+    """Count the sum before each of some draws, of which the first is draw ``term`` of a sum, and add it.
+
+    Returns the sum. Of a sum of more than ``hits`` has rows for nobody asks.
+    """
+    for c in range(start, min(stop, start + hits.shape[0] - term)):
+        hits[np.uint64(term + c - start), np.uint64(reached[np.uint64(total)])] += 1
+        total += np.int64(drawn[np.uint64(c)])
+    return total
 
 
 @cpu_loop
@@ -182,6 +203,7 @@ def draw_sums_cpu(
     lanes: Any,
     marked: Any,
     found: Any,
+    drawn: Any,
     hits: Any,
 ) -> None:
     """RouletteWheel.sampleCumulativeSums: sums of 0, 1, ... ``terms - 1`` drawn qualities, again and again.
@@ -200,8 +222,8 @@ def draw_sums_cpu(
         uint64[KINDS]: a double d is below a quality's weight where d * 2**53 is below this.
     reached
         int32: thresholds that a sum reaches, for every sum.
-    lanes, marked, found
-        uint32[LANE_ROWS * STRIDE], uint64[ROWS * ROW_WORDS], uint16[STRIDE + AT_ONCE], to work in.
+    lanes, marked, found, drawn
+        uint32[LANE_ROWS * STRIDE], uint64[ROWS * ROW_WORDS], uint16[STRIDE + AT_ONCE], uint8[STRIDE], to work in.
     hits
         int64[m, thresholds + 1]: sums of 0, 1, ... m - 1 qualities by the thresholds that they reach.
     """
@@ -212,17 +234,20 @@ def draw_sums_cpu(
         for word in range(WORDS):
             mark_word(word, lanes, kinds, limits, marked)
         for row in range(ROWS):
-            count = list_marked(marked, row * ROW_WORDS, found)
-            for c in range(count):
-                quality = drawn_quality(state, found[np.uint64(c)], weights)
-                number = begin + found[np.uint64(c)] + 1
-                while quality >= 0 and draw < draws and number - last > MOST_TRIES:
-                    total = add_draw(np.int64(0), term, terms, total, reached, hits)
+            count = keep_draws(state, found, list_marked(marked, row * ROW_WORDS, found), weights, drawn)
+            alone = count > 0 and (begin + found[0] + 1 - last > MOST_TRIES or are_far_apart(found, count))
+            at = np.int64(0)
+            while at < count and draw < draws:
+                number = begin + found[np.uint64(at)] + 1
+                while draw < draws and number - last > MOST_TRIES:  # then the draw is given up
+                    add_draws(drawn, np.int64(0), np.int64(1), term, total, reached, hits)
                     last, draw = last + MOST_TRIES, draw + 1
-                    term = term + 1 if term + 1 < terms else np.int64(0)
-                if quality >= 0 and draw < draws:
-                    total = add_draw(quality, term, terms, total, reached, hits)
-                    last, draw = number, draw + 1
-                    term = term + 1 if term + 1 < terms else np.int64(0)
+                    term, total = (term + 1, total) if term + 1 < terms else (np.int64(0), np.int64(0))
+                if draw < draws:
+                    size = min(count - at, terms - term) if not alone else np.int64(1)
+                    total = add_draws(drawn, at, at + size, term, total, reached, hits)
+                    at, term, draw = at + size, term + size, draw + size
+                    last = begin + found[np.uint64(at - 1)] + 1
+                    term, total = (term, total) if term < terms else (np.int64(0), np.int64(0))
             begin += STRIDE
             state = jump(state, STRIDE)

@@ -36,7 +36,7 @@ def quality_sums(qualities: NDArray[np.int64], thresholds: NDArray[np.float64], 
     marked = np.empty(kernel.ROWS * kernel.ROW_WORDS, dtype=np.uint64)
     found = np.empty(kernel.STRIDE + kernel.AT_ONCE, dtype=np.uint16)
     seed = (SEED ^ kernel.MULTIPLIER) << kernel.UNUSED_BITS
-    work = lanes, marked, found
+    work = lanes, marked, found, np.empty(kernel.STRIDE, dtype=np.uint8)
     kernel.draw_sums_cpu(SAMPLES * terms, terms, seed, kinds, limits, weights, reached, *work, hits)
     above: NDArray[np.float64] = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1][:, 1:] / SAMPLES
     return above

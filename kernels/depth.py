@@ -43,6 +43,17 @@ def overlaps(i: Any, records: Any, tid: Any, start: Any, stop: Any) -> Any:
 
 
 @shared
+def is_whole(i: Any, records: Any) -> Any:
+    """True only where all bases of row ``i`` are aligned, without a gap, as most are; it takes no look at the record.
+
+    An operation that takes as many bases of the reference as the read has, which it takes too, is M, = or X. Of one
+    base it may also be I or S, for which ``end`` is ``pos`` + 1, too.
+    """
+    length = records.l_seq[i]
+    return records.n_cigar[i] == 1 and length > 1 and records.end[i] - records.pos[i] == length
+
+
+@shared
 def next_common(records: Any, a: Any, b: Any, state: Any) -> Any:
     """The next stretch of the reference that aligned bases of both rows cover.
 
@@ -105,9 +116,9 @@ def mark_blocks(
     i: Any, records: Any, start: Any, stop: Any, once: Any, every: Any, steps: Any, stats_steps: Any
 ) -> None:
     """Add ``once`` to ``steps`` and ``every`` to ``stats_steps`` (0 or 1) where row ``i`` has aligned bases."""
-    at, end, length = np.int64(records.pos[i]), np.int64(records.end[i]), np.int64(records.l_seq[i])
-    if records.n_cigar[i] == 1 and length > 1 and end - at == length:  # all of it, which takes no look at the record
-        mark_both(at, end, start, stop, once, every, steps, stats_steps)
+    at = np.int64(records.pos[i])
+    if is_whole(i, records):
+        mark_both(at, np.int64(records.end[i]), start, stop, once, every, steps, stats_steps)
         return
     for k in range(records.n_cigar[i]):
         word = u32(records.raw, records.cigar[i] + 4 * k)

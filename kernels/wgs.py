@@ -33,7 +33,7 @@ from .bits import (
     tally_bytes,
     whole_words,
 )
-from .depth import is_aligned, next_common, overlaps, walk_start
+from .depth import is_aligned, is_whole, next_common, overlaps, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .levels import LEVELS, PART, is_full, learn_levels, level_at, levels_of, marks_of
 from .qc import is_quality
@@ -328,28 +328,49 @@ def fetch_pair(row: Any, records: Any, start: Any, repeats: Any) -> None:
 
 
 @shared
+def add_stretch(
+    i: Any,
+    query: Any,
+    low: Any,
+    high: Any,
+    start: Any,
+    unknown: Any,
+    records: Any,
+    depths: Any,
+    table: Any,
+    known: Any,
+    work: Any,
+) -> None:
+    """Add the bases of row ``i`` from base ``query`` on, which are aligned to [low, high), to the depths from ``start``
+    on; ``unknown``: some bases of the row are N."""
+    atomic_add(depths.steps, low - start, 1)
+    atomic_add(depths.steps, high - start, -1)
+    add_bases(records.qual[i] + query, low - start, high - low, records.raw, depths, table, known, work)
+    if unknown:
+        remove_unknown(i, query, low - start, high - low, records, depths.solid)
+
+
+@shared
 def add_read(
     i: Any, records: Any, tid: Any, start: Any, stop: Any, depths: Any, table: Any, known: Any, work: Any
 ) -> None:
     """Add row ``i`` to the depths of [start, stop), and the qualities of its aligned bases to the table."""
     if not overlaps(i, records, tid, start, stop) or not is_looked_at(i, records):
         return
-    raw, qual, cigar = records.raw, records.qual[i], records.cigar[i]
-    unknown = has_n(i, records)
+    raw, cigar, unknown = records.raw, records.cigar[i], has_n(i, records)
     at, query = np.int64(records.pos[i]), np.int64(0)
-    for k in range(records.n_cigar[i]):
-        word = u32(raw, cigar + 4 * k)
-        following = at + (word >> 4) * consumes_reference(word & 15)
-        low, high = max(at, start), min(following, stop)
-        if low < high and is_aligned(word & 15):
-            first = query + low - at
-            atomic_add(depths.steps, low - start, 1)
-            atomic_add(depths.steps, high - start, -1)
-            add_bases(qual + first, low - start, high - low, raw, depths, table, known, work)
-            if unknown:
-                remove_unknown(i, first, low - start, high - low, records, depths.solid)
-        at = following
-        query += (word >> 4) * consumes_query(word & 15)
+    if is_whole(i, records):
+        low, high = max(at, start), min(np.int64(records.end[i]), stop)
+        add_stretch(i, low - at, low, high, start, unknown, records, depths, table, known, work)
+    else:
+        for k in range(records.n_cigar[i]):
+            word = u32(raw, cigar + 4 * k)
+            following = at + (word >> 4) * consumes_reference(word & 15)
+            low, high = max(at, start), min(following, stop)
+            if low < high and is_aligned(word & 15):
+                add_stretch(i, query + low - at, low, high, start, unknown, records, depths, table, known, work)
+            at = following
+            query += (word >> 4) * consumes_query(word & 15)
     if records.earlier[i] >= 0:
         add_repeats(i, records, tid, start, stop, depths.repeats)
 

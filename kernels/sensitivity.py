@@ -173,7 +173,7 @@ def keep_draws(state: Any, found: Any, count: Any, weights: Any, drawn: Any) -> 
 @shared
 def are_far_apart(found: Any, count: Any) -> Any:
     """True where more than ``MOST_TRIES`` lie between two of ``count`` tries and the next one."""
-    far = False
+    far: Any = False
     for c in range(1, count):
         far |= np.int64(found[np.uint64(c)]) - np.int64(found[np.uint64(c - 1)]) > MOST_TRIES
     return far

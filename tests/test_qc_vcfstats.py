@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gpucall
-from gpucall.qc.vcfstats import VcfStats, frequency_bins, quality_bin
+from gpucall.qc.vcfstats import VcfStats, as_written, frequency_bins, quality_bin
 
 from . import small_sample
 
@@ -114,6 +117,14 @@ def test_merging_adds_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("quality", "bin_"), [(0.0, 0), (4.2, 42), (223.69, 2236), (12345.67, 123449)])
 def test_bins_of_qualities(quality: float, bin_: int) -> None:
     assert quality_bin(quality) == bin_
+
+
+HALVES = st.integers(0, 10**6).map(lambda number: (2 * number + 1) / 200)  # near which rounding is hard to tell
+
+
+@given(st.lists(st.floats(0, 1e5) | HALVES | HALVES.map(lambda half: math.nextafter(half, math.inf)), max_size=50))
+def test_qualities_are_rounded_as_they_are_written(qualities: list[float]) -> None:
+    assert as_written(qualities) == [round(quality, 2) for quality in qualities]
 
 
 def test_bins_of_frequencies() -> None:

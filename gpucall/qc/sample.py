@@ -121,7 +121,7 @@ class CallCounts:
             if not call.filters and is_autosome(contig):
                 passed.append(call)
         changes = [call.ref + call.alts[0] for call in snvs]
-        self.vcf_stats.add_snvs(changes, [round(call.qual, 2) for call in snvs], [call.info for call in snvs])
+        self.vcf_stats.add_snvs(changes, [call.qual for call in snvs], [call.info for call in snvs])
         kinds = [(call.ref, tuple(call.alts), tuple(call.genotype)) for call in passed]
         for kind, times in Counter(kinds).items():
             self.variants.add(*kind, times)

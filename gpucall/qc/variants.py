@@ -82,6 +82,7 @@ def zygosity_of(genotype: Sequence[int]) -> str:
     return "hom" if len(set(genotype)) == 1 else "het"
 
 
+@lru_cache(1 << 12)
 def kinds_of_record(ref: str, alts: tuple[str, ...], genotype: tuple[int, ...]) -> tuple[str, ...]:
     """All that one record counts as."""
     if max(genotype, default=-1) < 1:

@@ -59,6 +59,8 @@ DP = "# DP, Depth distribution\n# DP\t" + "\t".join(
     )
 )
 
+NEAR_HALF = 1e-3  # of a hundredth, within which the product does not tell how a quality is rounded
+
 
 class VcfStats:
     """Counts over the records of one VCF, by section: Counter of keys."""
@@ -94,7 +96,10 @@ class VcfStats:
     def add_snvs(
         self, changes: Sequence[str], qualities: Sequence[float], infos: Sequence[Mapping[str, object]]
     ) -> None:
-        """What ``add`` does with records for each of which ``is_snv`` holds, at once; ``changes``: REF and ALT."""
+        """What ``add`` does with records for each of which ``is_snv`` holds, at once.
+
+        ``changes``: REF and ALT; ``qualities``: QUAL before it is written with two decimals.
+        """
         for change, times in Counter(changes).items():
             kind = SNVS[change]
             for name in ("records", "SNPs", f"{kind} first"):
@@ -103,10 +108,11 @@ class VcfStats:
             self.frequencies["snp"][0] += times
             self.frequencies[kind][0] += times
         kinds = [SNVS[change] for change in changes]
-        for (kind, each), times in Counter(zip(kinds, quality_bins(qualities), strict=True)).items():
+        for (kind, each), times in Counter(zip(kinds, quality_bins(as_written(qualities)), strict=True)).items():
             self.qualities[kind][each] += times
-        depths = [info.get("DP") for info in infos]
-        self.depths.update(min(depth, DEEPEST + 1) for depth in depths if isinstance(depth, int))
+        for depth, times in Counter([info.get("DP") for info in infos]).items():
+            if isinstance(depth, int):
+                self.depths[min(depth, DEEPEST + 1)] += times
 
     def add_alike(self, ref: str, alts: Sequence[str], quality: float, times: int) -> None:
         """Count some records that are alike, without their depths."""
@@ -228,6 +234,15 @@ def quality_bin(quality: float) -> int:
     value = 1 + int(np.float32(quality) * np.float32(10))
     step = 1 if value <= EXACT_QUALITIES else 10 ** (len(str(value)) - 5)
     return value // step * step - 1
+
+
+def as_written(qualities: Sequence[float]) -> list[float]:
+    """``round(quality, 2)`` of each, which alone takes longer than all else that is counted of most records."""
+    hundreds = np.array(qualities, dtype=np.float64) * 100
+    written: list[float] = (np.rint(hundreds) / 100).tolist()
+    for k in np.flatnonzero(np.abs(hundreds - np.floor(hundreds) - 0.5) < NEAR_HALF).tolist():
+        written[k] = round(qualities[k], 2)
+    return written
 
 
 def quality_bins(qualities: Sequence[float]) -> list[int]:

@@ -169,7 +169,7 @@ def check_match(case: Case, backend: Backend) -> None:
 SCRATCH: dict[str, tuple[int, ...]] = {
     "chain.link": (2,),
     "pairhmm.scores": (5,),
-    "stats.reads": (3,),
+    "stats.reads": (4,),
     "wgs.aligned": (7, 8),
     "picard.reads": (10,),
     "picard.unmapped": (5,),

@@ -1,15 +1,15 @@
-"""qc: what each record adds to the counters that describe the reads of a file.
+"""qc: what each record adds, by its fixed fields alone, to the counters that describe the reads of a file.
 
-Every kernel counts row ``first + k`` for item ``k``, so a batch counts the records that no earlier batch held.
+The kernel ``stats.reads`` adds it, which visits each record once.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
+from .jit import atomic_add, shared
 from .records import (
     MATE_REVERSE,
     MATE_UNMAPPED,
@@ -20,8 +20,6 @@ from .records import (
     SECONDARY,
     SUPPLEMENTARY,
     UNMAPPED,
-    Records,
-    row_of,
 )
 
 # What a record's flags leave open of samtools flagstat and stats, in the bits above SAM's twelve flags.
@@ -31,6 +29,20 @@ SAM_FLAGS = 0xFFF
 
 LARGEST_INSERT = 8000  # bp; samtools stats counts longer ones here (its option -i)
 INWARD, OUTWARD, OTHER_WAY = range(3)
+
+
+class Kinds(NamedTuple):
+    """Counters of records, all int64.
+
+    keys     [FLAG_KEYS]                 by flag key
+    contigs  [contigs + 1]               by contig; the last element: unplaced ones
+    inserts  [2, 3, LARGEST_INSERT + 1]  reads of mapped pairs by orientation and template length; the first axis: 1
+                                         where a read failed the vendor's filter
+    """
+
+    keys: Any
+    contigs: Any
+    inserts: Any
 
 
 @shared
@@ -60,10 +72,7 @@ def orientation(read: Any) -> Any:
 
 @shared
 def count_insert(read: Any, inserts: Any) -> None:
-    """Add the template length of a read, one of a mapped pair's primary reads, to int64[2, 3, LARGEST_INSERT + 1].
-
-    The first axis: 1 where it failed the vendor's filter.
-    """
+    """Add the template length of a read, one of a mapped pair's primary reads, to ``Kinds.inserts``."""
     flag = read.flag
     if flag & (UNMAPPED | MATE_UNMAPPED | SECONDARY | SUPPLEMENTARY) or not flag & PAIRED:
         return
@@ -74,24 +83,11 @@ def count_insert(read: Any, inserts: Any) -> None:
 
 
 @shared
-def count_record(read: Any, keys: Any, contigs: Any, inserts: Any) -> None:
-    """Add a record to the histogram of flag keys, to its contig's (the last element: unplaced ones) and to inserts."""
-    atomic_add(keys, flag_key(read), 1)
-    atomic_add(contigs, read.tid if read.tid >= 0 else contigs.shape[0] - 1, 1)
-    count_insert(read, inserts)
-
-
-@cpu_loop
-def reads_cpu(n: int, records: Records, first: int, keys: Any, contigs: Any, inserts: Any) -> None:
-    for k in range(n):
-        count_record(row_of(first + k, records), keys, contigs, inserts)
-
-
-@cuda_loop
-def reads_cuda(n: int, records: Records, first: int, keys: Any, contigs: Any, inserts: Any) -> None:
-    k = cuda.grid(1)
-    if k < n:
-        count_record(row_of(first + k, records), keys, contigs, inserts)
+def count_kind(read: Any, kinds: Any) -> None:
+    """Add a record to ``Kinds``."""
+    atomic_add(kinds.keys, flag_key(read), 1)
+    atomic_add(kinds.contigs, read.tid if read.tid >= 0 else kinds.contigs.shape[0] - 1, 1)
+    count_insert(read, kinds.inserts)
 
 
 @shared

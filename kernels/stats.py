@@ -34,7 +34,7 @@ from .bits import (
 from .crc import crc32, crc32_of_two
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .levels import COMMON, LEVELS, LEVELS_SIZE, PART, is_full, learn_levels, level_at, levels_of, marks_of, parts_of
-from .qc import flag_key
+from .qc import Kinds, count_kind, flag_key
 from .records import (
     AHEAD,
     AUX_SIZE,
@@ -342,10 +342,13 @@ def count_read(read: Any, order: Any, raw: Any, tables: Any, gc_bases: Any, gc: 
 
 
 @cuda_loop
-def reads_cuda(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, far: Any) -> None:
+def reads_cuda(
+    n: int, records: Any, first: int, tables: ReadTables, kinds: Kinds, work: Any, gc: Any, far: Any
+) -> None:
     k = cuda.grid(1)
     if k < n:
         read, found = row_of(first + k, records), np.int64(0)
+        count_kind(read, kinds)
         order = order_of(read.flag)
         if has_cycles(read):
             found = count_cycles(read, order, records.raw, tables)
@@ -645,13 +648,14 @@ def tally_cycles(read: Any, order: Any, raw: Any, tables: Any, work: Any) -> Any
 
 
 @cpu_loop
-def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, work: Any, gc: Any, far: Any) -> None:
+def reads_cpu(n: int, records: Any, first: int, tables: ReadTables, kinds: Kinds, work: Any, gc: Any, far: Any) -> None:
     cycles = cycles_of(tables)
     for at in range(work.shape[0]):
         work[at] = 0
     for k in range(n):
         fetch_ahead(first + min(k + AHEAD, n - 1), records, READ_LINES)
         read, found = row_of(first + k, records), np.int64(0)
+        count_kind(read, kinds)
         order = order_of(read.flag)
         if has_cycles(read):
             found = tally_cycles(read, order, records.raw, tables, work)

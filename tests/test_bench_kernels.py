@@ -73,9 +73,9 @@ def test_every_kernel_matches_and_is_timed(cases: Cases, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("kernel", ["depth.cover", "genotype.pairs", "pileup.sites", "depth.histogram"])
 def test_no_time_without_a_match(cases: Cases, capsys: pytest.CaptureFixture[str], kernel: str) -> None:
-    chosen = {name: cases[name] for name in (kernel, "qc.reads")}
+    chosen = {name: cases[name] for name in (kernel, "picard.unmapped")}
     found, wrong = kernels.measure_all(chosen, [Wrong(kernel)])
-    assert set(found) == {"qc.reads"}
+    assert set(found) == {"picard.unmapped"}
     assert len(wrong) == 1
     assert wrong[0].startswith(f"{kernel}: argument ")
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(kernel)]
@@ -85,7 +85,7 @@ def test_no_time_without_a_match(cases: Cases, capsys: pytest.CaptureFixture[str
 def test_another_device_is_compared_with_the_cpu_on_all_items(cases: Cases) -> None:
     wrong = Wrong("genotype.pairs")
     wrong.name = "cuda"
-    kernels.check_match(cases["qc.reads"], wrong)
+    kernels.check_match(cases["picard.unmapped"], wrong)
     with pytest.raises(kernels.MismatchError, match="argument 7 differs"):
         kernels.check_match(cases["genotype.pairs"], wrong)
 

@@ -13,9 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpucall.backend import Backend
 from gpucall.kernels.crc import crc32, crc32_by_table, crc32_of_two, crc_tables
 from gpucall.kernels.jit import cpu_loop
+from gpucall.kernels.qc import Kinds
 from gpucall.qc import stats
+from gpucall.qc.flags import FlagCounts
+from gpucall.qc.inserts import InsertCounts
 from gpucall.qc.stats import ReadFigures, ReadStats
 
 from . import naive_stats as naive
@@ -48,13 +52,18 @@ def nonzero(figures: ReadFigures) -> naive.Figures:
     }
 
 
+def some_kinds(backend: Backend) -> Kinds:
+    """Counters that are no concern here."""
+    return FlagCounts(backend, len(CONTIGS)).kinds(InsertCounts(backend))
+
+
 def count(reads: Sequence[Read], device: str, parts: int = 1) -> naive.Figures:
     backend = open_device(device)
     workers = [ReadStats(backend) for _ in range(parts)]
     for number, worker in enumerate(workers):
         for one in range(2):
             share = reads[number::parts][one::2]
-            worker.add(columns(share, CONTIGS, backend), 0, len(share))
+            worker.add(columns(share, CONTIGS, backend), 0, len(share), some_kinds(backend))
     for other in workers[1:]:
         workers[0].merge(other)
     return nonzero(workers[0].result())
@@ -130,11 +139,11 @@ def test_what_follows_an_odd_number_of_bases_is_not_looked_at(device: str, after
     backend, worker = open_device(device), ReadStats(open_device(device))
     records = columns(reads, CONTIGS, backend)
     plain = ReadStats(backend)
-    plain.add(records, 0, len(reads))
+    plain.add(records, 0, len(reads), some_kinds(backend))
     host = backend.download(records)
     raw = host.raw.copy()
     raw[host.seq + 2] |= after
-    worker.add(records._replace(raw=backend.upload(raw)), 0, len(reads))
+    worker.add(records._replace(raw=backend.upload(raw)), 0, len(reads), some_kinds(backend))
     found, expected = nonzero(worker.result()), nonzero(plain.result())
     assert {k: v for k, v in found.items() if k != "checksums"} == {
         k: v for k, v in expected.items() if k != "checksums"
@@ -231,5 +240,5 @@ def test_damaged_tags_end_the_search() -> None:
         read = Read("r", 5, "4M", "ACGT", tags=tags)
         backend = open_device("cpu")
         worker = ReadStats(backend)
-        worker.add(decode(encode_record(read), CONTIGS, backend), 0, 1)
+        worker.add(decode(encode_record(read), CONTIGS, backend), 0, 1, some_kinds(backend))
         assert worker.result().sums[0] == 0

@@ -21,7 +21,6 @@ from ..kernels.records import (
     SECONDARY,
     SUPPLEMENTARY,
     UNMAPPED,
-    Records,
 )
 from .inserts import InsertCounts
 
@@ -56,9 +55,9 @@ class FlagCounts:
         self.keys: Any = backend.xp.zeros(kernel.FLAG_KEYS, dtype=np.int64)
         self.contigs: Any = backend.xp.zeros(contigs + 1, dtype=np.int64)
 
-    def add(self, records: Records, first: int, stop: int, inserts: InsertCounts) -> None:
-        """Count rows [first, stop), and their template lengths in ``inserts``."""
-        self._backend.launch("qc.reads", stop - first, records, first, self.keys, self.contigs, inserts.counts)
+    def kinds(self, inserts: InsertCounts) -> kernel.Kinds:
+        """The counters, with those of template lengths, for ``ReadStats.add`` to fill."""
+        return kernel.Kinds(self.keys, self.contigs, inserts.counts)
 
     def merge(self, other: FlagCounts) -> None:
         """Add what another worker counted."""

@@ -24,7 +24,7 @@ class InsertSizes(NamedTuple):
 class InsertCounts:
     """Histogram of template lengths by orientation, int64[2, 3, 8001], once a read of each pair; [1]: failed ones.
 
-    ``FlagCounts.add`` fills it.
+    ``ReadStats.add`` fills it (``FlagCounts.kinds``).
     """
 
     def __init__(self, backend: Backend) -> None:

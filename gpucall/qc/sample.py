@@ -182,9 +182,8 @@ class SampleQc:
 
     def add_reads(self, records: Records, first: int, stop: int) -> Any:
         """Count rows [first, stop) as reads; each record of a file once. What ``ReadStats.add`` returns."""
-        self.flags.add(records, first, stop, self.inserts)
         self.picard.add_unmapped(records, first, stop)
-        return self.reads.add(records, first, stop)
+        return self.reads.add(records, first, stop, self.flags.kinds(self.inserts))
 
     def pack(self, letters: NDArray[np.uint8], origin: int) -> TileReference:
         """The reference under a tile, for ``add_alignments`` and ``add_depth``.

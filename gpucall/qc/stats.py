@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..backend import Backend
 from ..kernels import stats as kernel
 from ..kernels.crc import crc_tables
-from ..kernels.qc import FLAG_KEYS
+from ..kernels.qc import FLAG_KEYS, Kinds
 from ..kernels.records import Records
 
 Counts = NDArray[np.int64]
@@ -67,15 +67,18 @@ class ReadStats:
         self._total = read_tables(self._backend, self._tables)
         self._lengths: Counts = np.zeros((1, kernel.LENGTH_KINDS), dtype=np.int64)
 
-    def add(self, records: Records, first: int, stop: int) -> Any:
-        """Count rows [first, stop); int32[stop - first] on the backend's side: C and G of each, 0 where not counted."""
+    def add(self, records: Records, first: int, stop: int, kinds: Kinds) -> Any:
+        """Count rows [first, stop), in ``kinds``, too.
+
+        Returns int32[stop - first] on the backend's side: C and G of each, 0 where not counted.
+        """
         xp, n = self._backend.xp, stop - first
         gc, far = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=np.int64)
         if n == 0:
             return gc
         longest = int(records.l_seq[first:stop].max())
         self._make_room(longest, n)
-        self._backend.launch("stats.reads", n, records, first, self._tables, self._work, gc, far)
+        self._backend.launch("stats.reads", n, records, first, self._tables, kinds, self._work, gc, far)
         self._count_lengths(far[far != 0])
         return gc
 

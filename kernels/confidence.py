@@ -27,10 +27,11 @@ from .bits import (
     load_bytes,
     packed_bases,
     plain_bytes,
+    prefetch,
     take_capped,
     whole_words,
 )
-from .depth import next_common, walk_start
+from .depth import is_whole, next_common, walk_start
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, on_cpu, on_cuda, shared
 from .pileup import base_quality
 from .records import AHEAD, CIGAR_S, READ_LINES, Records, consumes_query, consumes_reference, fetch_ahead, u32, u64
@@ -95,6 +96,9 @@ class Totals(NamedTuple):
 
 
 # -- reads -------------------------------------------------------------------------------------------------------------
+
+
+FETCHED = 4  # lines of memory, of 4 positions each, ahead of the reads
 
 
 class Weak(NamedTuple):
@@ -182,9 +186,11 @@ def _add_qualities_cpu(raw: Any, shift: Any, at: Any, stop: Any, limit: Any, qua
     if at + shift + room > raw.shape[0] or at + room > quality.shape[0]:
         add_one_by_one(raw, shift, at, stop, limit, quality)
         return
-    while at < stop:
-        add_capped(load_bytes(raw, at + shift, 0, min(WORD, stop - at), 0), limit, quality, at)
+    while at + WORD <= stop:
+        add_capped(plain_bytes(raw, at + shift), limit, quality, at)
         at += WORD
+    if at < stop:
+        add_capped(load_bytes(raw, at + shift, 0, stop - at, 0), limit, quality, at)
 
 
 @shared
@@ -316,12 +322,14 @@ def cover_read(
     out: Cover,
 ) -> Any:
     """Add the aligned stretches, qualities and long clips of read ``rows[i]``; the stretch starts at ``origin``."""
-    row = rows[i]
-    size = np.int64(code.shape[0])
-    at = np.int64(records.pos[row]) - origin
-    query = np.int64(0)
+    row = np.uint64(rows[i])
+    size, length = np.int64(code.shape[0]), np.int64(records.l_seq[row])
+    at, query = np.int64(records.pos[row]) - origin, np.int64(0)
     limit = min(np.int64(records.mapq[row]), np.int64(cap))
-    unknown = has_unknown_bases(records.raw, records.seq[row], np.int64(records.l_seq[row])) or limit < STRONG
+    unknown = has_unknown_bases(records.raw, records.seq[row], length) or limit < STRONG
+    if is_whole(row, records) and at >= 0 and at + length <= size:  # as most are
+        add_stretch(records, row, query, at, length, code, limit, unknown, floor, losses, out)
+        return
     for k in range(records.n_cigar[row]):
         word = u32(records.raw, records.cigar[row] + 4 * k)
         operation, length = word & 15, np.int64(word >> 4)
@@ -334,6 +342,14 @@ def cover_read(
             atomic_add(out.clip, at, 1)
         at += length * consumes_reference(operation)
         query += length * consumes_query(operation)
+
+
+@shared
+def fetch_sums(end: Any, out: Cover) -> None:
+    """Have the sums before index ``end`` fetched from memory that no read before may have reached."""
+    prefetch(out.quality, end)
+    for k in range(FETCHED):
+        prefetch(out.fix, FIXES * end - 16 * k)
 
 
 @cpu_loop
@@ -350,7 +366,9 @@ def cover_cpu(
     out: Cover,
 ) -> None:
     for i in range(n):
-        fetch_ahead(rows[min(i + AHEAD, n - 1)], records, READ_LINES)
+        ahead = rows[np.uint64(min(i + AHEAD, n - 1))]
+        fetch_ahead(ahead, records, READ_LINES)
+        fetch_sums(np.int64(records.end[np.uint64(ahead)]) - origin, out)
         cover_read(i, records, rows, origin, code, floor, cap, min_clip, losses, out)
 
 

@@ -375,6 +375,14 @@ def add_read(
         add_repeats(i, records, tid, start, stop, depths.repeats)
 
 
+@shared
+def fetch_depths(end: Any, depths: Any) -> None:
+    """Have the depths around index ``end`` fetched from memory that no read before may have reached."""
+    prefetch(depths.steps, end)
+    prefetch(depths.solid, end)
+    prefetch(depths.solid, end + WORD)
+
+
 @cpu_loop
 def aligned_cpu(
     n: int,
@@ -396,6 +404,7 @@ def aligned_cpu(
         ahead = first + min(k + AHEAD, n - 1)
         fetch_ahead(ahead, records, READ_LINES)
         fetch_pair(ahead, records, start, depths.repeats)
+        fetch_depths(np.int64(records.end[np.uint64(ahead)]) - start, depths)
         add_read(np.uint64(first + k), records, tid, start, stop, depths, table, known, work)
     for level in range(levels_of(known)):
         table[level_at(level, known)] += work[level]

@@ -98,6 +98,7 @@ class Totals(NamedTuple):
 # -- reads -------------------------------------------------------------------------------------------------------------
 
 
+PAIR_LINES = 8  # of memory, of 16 positions each, under a usual pair
 FETCHED = 4  # lines of memory, of 4 positions each, ahead of the reads
 
 
@@ -605,12 +606,17 @@ def correct_pair(
 
 
 @shared
-def fetch_mates(row: Any, records: Any) -> Any:
-    """Have a row and its overlapping mate fetched from memory, where it has one."""
-    mate = records.mate[row]
-    if mate >= 0:
+def fetch_mates(row: Any, records: Any, origin: Any, out: Cover) -> Any:
+    """Have a row, its overlapping mate and the sums under it fetched from memory, where it has such a mate."""
+    mate = records.mate[np.uint64(row)]
+    if 0 <= mate < row:
         fetch_ahead(row, records, READ_LINES)
         fetch_ahead(mate, records, READ_LINES)
+        at = np.int64(records.pos[np.uint64(row)]) - origin
+        for line in range(PAIR_LINES):
+            prefetch(out.quality, at + 16 * line)
+        for line in range(4 * PAIR_LINES):
+            prefetch(out.fix, FIXES * at + 16 * line)
 
 
 @cpu_loop
@@ -627,7 +633,7 @@ def pairs_cpu(
     out: Cover,
 ) -> None:
     for i in range(n):
-        fetch_mates(rows[min(i + AHEAD, n - 1)], records)
+        fetch_mates(rows[np.uint64(min(i + AHEAD, n - 1))], records, origin, out)
         correct_pair(i, records, rows, usable, origin, code, floor, cap, losses, out)
 
 

@@ -23,6 +23,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # and arrays that are streamed through gain little from them.
 os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
 
+# So does the memory pool that Arrow takes by default, for its first small table.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of an error in writing: there is no room
 

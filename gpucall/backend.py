@@ -55,6 +55,13 @@ class CpuBackend:
             return self.workspace("chain.link", len(hashes))
         return self.xp.argsort(hashes, kind="stable")
 
+    def running_sums(self, steps: Any) -> Any:
+        """Running sums of int32[n], which may be overwritten."""
+        if self.target != "cpu":
+            return self.xp.cumsum(steps, dtype=self.xp.int32)
+        importlib.import_module("gpucall.kernels.depth").running_sums(steps)
+        return steps
+
     def upload(self, value: Any) -> Any:
         """The array (or named tuple of arrays) where kernels can reach it."""
         return value
@@ -126,6 +133,9 @@ class CudaBackend:
 
     def to_chain(self, hashes: Any) -> Any:
         return self.xp.argsort(hashes, kind="stable")
+
+    def running_sums(self, steps: Any) -> Any:
+        return self.xp.cumsum(steps, dtype=self.xp.int32)
 
     def upload(self, value: Any) -> Any:
         return map_arrays(self.xp.asarray, value)

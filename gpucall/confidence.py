@@ -78,7 +78,7 @@ def reference_confidence(
     repeats = repeats_around(reads, gaps)
     steps = gap_steps(reads, events, repeats, calls, settings)
     columns = (cover.start, cover.stop, *(backend.upload(step) for step in steps))
-    sums = kernel.Gaps(*(xp.cumsum(column, dtype=xp.int32) for column in columns))
+    sums = kernel.Gaps(*map(backend.running_sums, columns))
     out = kernel.Totals(*(xp.empty(tile.stop - tile.start, dtype=xp.int32) for _ in range(3)))
     backend.launch(
         "confidence.totals",

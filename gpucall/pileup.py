@@ -119,7 +119,7 @@ def evidence(reads: TileReads) -> Evidence:
         reads.filters.min_base_quality,
         reads.backend.workspace("pileup.evidence"),
     )
-    return out._replace(depth=xp.cumsum(out.depth, dtype=xp.int32)[:n])
+    return out._replace(depth=reads.backend.running_sums(out.depth)[:n])
 
 
 def events(reads: TileReads, found: Evidence) -> Events:

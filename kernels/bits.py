@@ -230,6 +230,12 @@ def walk_bytes(start: Any, up: Any, down: Any) -> Any:
     return (start + np.cumsum(steps)).astype(np.uint8)
 
 
+def sum_up(numbers: Any, at: Any, before: Any) -> Any:
+    """Make 64 numbers of ``numbers[at :]``, int32, their running sums after ``before``; the last one (CPU only)."""
+    numbers[at : at + WORD] = before + np.cumsum(numbers[at : at + WORD])
+    return np.int64(numbers[at + WORD - 1])
+
+
 def least_byte(some: Any, inside: Any) -> Any:
     """The least of those of 64 bytes whose bit in a word is set; 255 where none is (CPU only)."""
     return int(min((int(some[k]) for k in range(WORD) if int(inside) >> k & 1), default=255))

@@ -486,6 +486,24 @@ def _walk_bytes(_typing: Any, start: Any, up: Any, down: Any) -> Any:
 
 
 @intrinsic
+def _sum_up(_typing: Any, numbers: Any, at: Any, before: Any) -> Any:
+    """As ``_walk_bytes``; the last one does not wait for the others to be moved by ``before``."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *place, before = arguments
+        where = pointer(context, builder, signature.args[0], place, NUMBERS)
+        some, none = builder.load(where, align=4, typ=NUMBERS), ir.Constant(NUMBERS, [0] * bits.WORD)
+        for step in (1, 2, 4, 8, 16, 32):
+            order = _order(lane - step if lane >= step else bits.WORD for lane in range(bits.WORD))
+            some = builder.add(some, builder.shuffle_vector(some, none, order))
+        builder.store(builder.add(some, _numbers_everywhere(builder, before)), where, align=4)
+        last = builder.extract_element(some, ir.IntType(32)(bits.WORD - 1))
+        return builder.add(builder.sext(last, LONG), before)
+
+    return types.int64(numbers, types.int64, types.int64), emit
+
+
+@intrinsic
 def _least_byte(_typing: Any, some: Any, inside: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         some, inside = arguments
@@ -661,6 +679,11 @@ def _least_differences_on_cpu(one: Any, two: Any, at: Any, most: Any) -> Any:
 @on_cpu(bits.walk_bytes)
 def _walk_bytes_on_cpu(start: Any, up: Any, down: Any) -> Any:
     return _walk_bytes(start, up, down)
+
+
+@on_cpu(bits.sum_up)
+def _sum_up_on_cpu(numbers: Any, at: Any, before: Any) -> Any:
+    return _sum_up(numbers, at, before)
 
 
 @on_cpu(bits.least_byte)

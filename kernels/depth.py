@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .bits import WORD, above, low_bytes, tally_bytes
+from .bits import WORD, above, low_bytes, sum_up, tally_bytes
 from .jit import atomic_add, cpu_loop, cuda, cuda_loop, shared
 from .records import (
     DUPLICATE,
@@ -186,6 +186,24 @@ def cover_cuda(
     k = cuda.grid(1)
     if k < n:
         cover(first + k, records, tid, start, stop, steps, stats_steps)
+
+
+# -- running sums ------------------------------------------------------------------------------------------------------
+
+
+@cpu_loop
+def running_sums(steps: Any) -> None:
+    """Make differences, int32[n], their running sums, 64 at once.
+
+    Only for the CPU (``CpuBackend.running_sums``): NumPy adds one after the other; CuPy's sums are made for a card.
+    """
+    total, done = np.int64(0), np.int64(0)
+    while done + WORD <= steps.shape[0]:
+        total = sum_up(steps, done, total)
+        done += WORD
+    for k in range(done, steps.shape[0]):
+        total += steps[k]
+        steps[k] = total
 
 
 # -- histograms --------------------------------------------------------------------------------------------------------

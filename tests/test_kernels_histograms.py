@@ -7,8 +7,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from gpucall.kernels import wgs
+from gpucall.backend import CpuBackend
+from gpucall.kernels import depth, wgs
 from gpucall.kernels.stretch import CHUNK, GC_BINS
 
 from . import naive_picard
@@ -90,3 +92,17 @@ def test_windows_equal_naive(device: str, unknown: float) -> None:
     backend.launch("stretch.windows", -(-(stop - 1) // CHUNK), data, 1, stop, counts)
     found = {percent: count for percent, count in enumerate(backend.download(counts).tolist()) if count}
     assert found == naive_picard.windows(letters)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 300])
+def test_running_sums(size: int) -> None:
+    """Whatever the size, negative ones too; plain Python gives the same."""
+    steps = np.random.default_rng(size).integers(-5, 6, size).astype(np.int32)
+    for add_up in (CpuBackend().running_sums, running_sums_in_python):
+        assert add_up(steps.copy()).tolist() == np.cumsum(steps).tolist()
+
+
+def running_sums_in_python(steps: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The loop as it stands."""
+    depth.running_sums.py_func(steps)  # type: ignore[attr-defined]
+    return steps

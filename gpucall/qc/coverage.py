@@ -73,7 +73,7 @@ class CoverageCounts:
         if last > first:
             counted = depths, self.qualities, self._known, self._work
             launch("wgs.aligned", last - first, records, first, tid, start, stop, *counted)
-        depths = depths._replace(steps=xp.cumsum(depths.steps, dtype=np.int32))
+        depths = depths._replace(steps=self._backend.running_sums(depths.steps))
         over = xp.empty(n, dtype=np.uint8)
         launch("wgs.histogram", n, letters, depths, self.solid[int(autosome)], self.present, self.sums, over)
         positions = xp.flatnonzero(over)

@@ -43,11 +43,11 @@ class DepthCounts:
         xp = self._backend.xp
         steps, stats_steps = (xp.zeros(stop - start + 1, dtype=np.int32) for _ in range(2))
         self._backend.launch("depth.cover", rows[1] - rows[0], records, rows[0], tid, start, stop, steps, stats_steps)
-        depth = xp.cumsum(steps[:-1], dtype=np.int32)
+        depth = self._backend.running_sums(steps)[:-1]
         deepest = max(int(depth.max()), 0)
         counts = self._at_least(tid, deepest + 1)
         self._backend.launch("depth.histogram", stop - start, depth, counts)
-        stats_depth = xp.cumsum(stats_steps[:-1], dtype=np.int32)
+        stats_depth = self._backend.running_sums(stats_steps)[:-1]
         self._stats = self._grown(self._stats, int(stats_depth.max()) + 1)
         self._backend.launch("depth.histogram", stop - start, stats_depth, self._stats)
         return depth, deepest

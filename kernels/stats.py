@@ -682,14 +682,19 @@ def gc_stretches(
     depth  int64[n + 1]    reads of each stretch; the first one's so far
     share  float32[n + 1]  the same for the sum of their shares of C and G
     """
-    at = 0
-    for k in range(n):
+    at, contig, begin = np.int64(0), np.int64(place[0]), np.int64(place[1])
+    reads, total = np.int64(depth[0]), np.float32(share[0])  # not in the arrays: a sum would wait for its own storing
+    for i in range(n):
+        k = np.uint64(i)
         if flag[k] & (UNMAPPED | SECONDARY) or length[k] <= 0:
             continue
-        if place[1] < 0 or tid[k] != place[0] or pos[k] - place[1] > span:
-            place[0], place[1] = tid[k], pos[k]
+        if begin < 0 or tid[k] != contig or pos[k] - begin > span:
+            depth[at], share[at] = reads, total
+            contig, begin = np.int64(tid[k]), np.int64(pos[k])
             at += 1
-            depth[at], share[at] = 0, np.float32(0)
-        depth[at] += 1
-        share[at] += np.float32(gc[k]) / np.float32(length[k])
-    return at + 1
+            reads, total = np.int64(0), np.float32(0)
+        reads += 1
+        total = np.float32(total + np.float32(gc[k]) / np.float32(length[k]))
+    depth[at], share[at] = reads, total
+    place[0], place[1] = contig, begin
+    return int(at + 1)

@@ -62,11 +62,6 @@ def plain_bytes(data: Any, start: Any) -> Any:
     return data[start : start + WORD]
 
 
-def sum_bytes(some: Any) -> Any:
-    """The sum of 64 bytes, each of which is a number from -128 to 127 (CPU only)."""
-    return int(some.view(np.int8).sum(dtype=np.int64))
-
-
 def equal_bytes(some: Any, value: Any) -> Any:
     """How many of 64 bytes are ``value`` (CPU only)."""
     return int(np.count_nonzero(some == value))

@@ -84,23 +84,6 @@ def _plain_bytes(_typing: Any, data: Any, start: Any) -> Any:
 
 
 @intrinsic
-def _sum_bytes(_typing: Any, some: Any) -> Any:
-    """128 is added to each byte, and taken from what comes out."""
-
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        some = builder.xor(arguments[0], ir.Constant(BYTES, [128] * bits.WORD))
-        if has_feature("avx512bw"):
-            sums = call(builder, "llvm.x86.avx512.psad.bw.512", EIGHT, [some, ir.Constant(BYTES, [0] * bits.WORD)])
-            total = call(builder, "llvm.vector.reduce.add.v8i64", LONG, [sums])
-        else:
-            wide = builder.zext(some, NUMBERS)
-            total = builder.zext(call(builder, "llvm.vector.reduce.add.v64i32", NUMBERS.element, [wide]), LONG)
-        return builder.sub(total, LONG(128 * bits.WORD))
-
-    return types.int64(BYTES_TYPE), emit
-
-
-@intrinsic
 def _equal_bytes(_typing: Any, some: Any, value: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         equal = builder.icmp_unsigned("==", arguments[0], _everywhere(builder, arguments[1]))
@@ -534,11 +517,6 @@ def _load_bytes_on_cpu(data: Any, start: Any, low: Any, high: Any, other: Any) -
 @on_cpu(bits.plain_bytes)
 def _plain_bytes_on_cpu(data: Any, start: Any) -> Any:
     return _plain_bytes(data, start)
-
-
-@on_cpu(bits.sum_bytes)
-def _sum_bytes_on_cpu(some: Any) -> Any:
-    return _sum_bytes(some)
 
 
 @on_cpu(bits.equal_bytes)

@@ -46,28 +46,20 @@ def ask_words(one: Any, two: Any, low: int, high: int, value: int, inside: int, 
     out[0] = here
     out[1] = bits.masked_equal(some, inside, value)
     out[2] = bits.unlike_bits(some, others, 255)
-    out[12] = bits.unlike_bits(some, others, inside)
-    out[13] = bits.first_bits(high)
+    out[9] = bits.unlike_bits(some, others, inside)
+    out[10] = bits.first_bits(high)
     out[3] = bits.at_least(some, value & 127)
     out[4] = bits.below_bytes(some, value)
     out[5] = bits.equal_codes(bits.packed_bases(one, low, high), others)
     out[6] = bits.bits_in(out[2])
     out[7] = np.uint64(bits.equal_bytes(some, value))
-    out[8] = np.uint64(LOWEST + bits.sum_bytes(bits.load_bytes(one, low, low, high, value)))
-    out[9] = np.uint64(LOWEST + bits.sum_bytes(bits.lesser_bytes(some, others)))
     bits.add_word(out[2], numbers, 0)
     bits.add_capped(bits.turned(some), value, numbers, WORD)
-    out[10] = np.uint64(LOWEST + bits.sum_bytes(bits.spread(some, False)))
-    out[11] = bits.masked_equal(bits.spread(some, value > 99), 255, 17)
+    out[8] = bits.masked_equal(bits.spread(some, value > 99), 255, 17)
     bits.take_capped(here, others, value, numbers, 2 * WORD)
-
-
-LOWEST = 128 * WORD  # that is added to a sum of signed bytes
-
-
-def signed(some: Iterable[int]) -> int:
-    """The sum of bytes from -128 to 127."""
-    return sum(byte - (byte >> 7 << 8) for byte in some)
+    bits.add_capped(bits.load_bytes(one, low, low, high, value), 255, numbers, 3 * WORD)
+    bits.add_capped(bits.lesser_bytes(some, others), 255, numbers, 4 * WORD)
+    bits.add_capped(bits.spread(some, False), 255, numbers, 5 * WORD)
 
 
 SOME_BYTES = st.one_of(st.sampled_from([0x11, 0x12, 0x28, 0x84, 0xFF, 0, 1, 2, 3]), st.integers(0, 255))
@@ -101,17 +93,15 @@ def test_64_bytes_at_once(one: list[int], two: list[int], ends: tuple[int, int],
         word(code < 4 and base == 1 << code for base, code in zip(nibbles, two, strict=True)),
         sum(a != b for a, b in pairs),
         some.count(value),
-        LOWEST + signed(taken),
-        LOWEST + signed(map(min, some, two)),
-        LOWEST + signed(some[:32]),
         word(lane % 2 == 0 and some[32 * (value > 99) + lane // 2] == 17 for lane in range(64)),
         word((a ^ b) & inside for a, b in pairs),
         word(lane < high for lane in range(64)),
     ]
     numbers = [a != b for a, b in pairs] + [min(byte, value) for byte in some[::-1]]
     numbers += [-min(byte, value) if lane in here else 0 for lane, byte in enumerate(two)]
+    numbers += [*taken, *map(min, some, two), *(byte for each in some[:32] for byte in (each, 0))]
     for loop in (ask_words, ask_words.py_func):  # type: ignore[attr-defined]
-        out, found = np.zeros(14, dtype=np.uint64), np.full(3 * 64, 1000, dtype=np.int32)
+        out, found = np.zeros(11, dtype=np.uint64), np.full(6 * 64, 1000, dtype=np.int32)
         loop(np.array(one, dtype=np.uint8), np.array(two, dtype=np.uint8), low, high, value, inside, out, found)
         assert out.tolist() == expected
         assert (found - 1000).tolist() == [int(number) for number in numbers]

@@ -102,13 +102,10 @@ def mark(steps: Any, start: Any, stop: Any, low: Any, high: Any, value: Any) -> 
 @shared
 def mark_both(low: Any, high: Any, start: Any, stop: Any, once: Any, every: Any, steps: Any, stats_steps: Any) -> None:
     """``mark`` [low, high) in ``steps`` where ``once``, in ``stats_steps`` where ``every``."""
-    low, high = max(low, start) - start, min(high, stop) - start
-    if low < high and once:
-        atomic_add(steps, low, 1)
-        atomic_add(steps, high, -1)
-    if low < high and every:
-        atomic_add(stats_steps, low, 1)
-        atomic_add(stats_steps, high, -1)
+    if once:
+        mark(steps, start, stop, low, high, 1)
+    if every:
+        mark(stats_steps, start, stop, low, high, 1)
 
 
 @shared
@@ -192,16 +189,16 @@ def cover_cuda(
 
 
 @cpu_loop
-def running_sums(steps: Any) -> None:
+def running_cpu(n: int, steps: Any) -> None:
     """Make differences, int32[n], their running sums, 64 at once.
 
     Only for the CPU (``CpuBackend.running_sums``): NumPy adds one after the other; CuPy's sums are made for a card.
     """
     total, done = np.int64(0), np.int64(0)
-    while done + WORD <= steps.shape[0]:
+    while done + WORD <= n:
         total = sum_up(steps, done, total)
         done += WORD
-    for k in range(done, steps.shape[0]):
+    for k in range(done, n):
         total += steps[k]
         steps[k] = total
 

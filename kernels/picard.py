@@ -210,10 +210,14 @@ def has_qualities(read: Any, raw: Any) -> Any:
 
 
 @shared
-def aligned_q20(read: Any, raw: Any) -> Any:
-    """Aligned bases of quality 20 or more, by QUAL."""
+def aligned_q20(read: Any, simple: Any, raw: Any) -> Any:
+    """Aligned bases of quality 20 or more, by QUAL; ``simple``: all bases are aligned, without a gap."""
     found, query = np.int64(0), np.int64(0)
-    for k in range(read.n_cigar if has_qualities(read, raw) else 0):
+    if not has_qualities(read, raw):
+        return found
+    if simple:
+        return count_good(raw, read.qual, read.l_seq)
+    for k in range(read.n_cigar):
         word = u32(raw, read.cigar + 4 * k)
         length = (word >> 4) * consumes_query(word & 15)
         if is_match(word & 15):
@@ -520,10 +524,8 @@ def count_primary(
         count_read(read, adapter, noise, category, out)
         if not flag & UNMAPPED:
             count_alignment(mismatches, good, looked and is_chimera(read, way, split), category, out)
-            if good and simple and has_qualities(read, raw):
-                q20 = count_good(raw, read.qual, read.l_seq)
-            elif good:
-                q20 = aligned_q20(read, raw)
+            if good:
+                q20 = aligned_q20(read, simple, raw)
     if flag & (UNMAPPED | QC_FAIL):
         mark_no_calls(read, raw, category_of(flag), out.cycles)
     key = (flag & SAM_FLAGS) + GOOD_MAPQ * np.int64(good) + LOOKED_AT * np.int64(looked)

@@ -124,17 +124,23 @@ def is_absent(byte: Any) -> Any:
 # -- aligned -----------------------------------------------------------------------------------------------------------
 
 
+@shared
+def add_one_by_one(start: Any, at: Any, length: Any, raw: Any, depths: Any, table: Any) -> None:
+    """``add_bases``, base by base."""
+    for k in range(length):
+        byte = raw[np.uint64(start + k)]
+        atomic_add(table, np.int64(byte), 1)
+        atomic_add(depths.solid, at + k, is_quality(byte, MIN_QUALITY))
+        atomic_add(depths.absent, at + k, is_absent(byte))
+
+
 @on_cuda
 def add_bases(start: Any, at: Any, length: Any, raw: Any, depths: Any, table: Any, known: Any, work: Any) -> None:
     """Add ``length`` aligned bases with qualities from byte ``start`` on to the depths from index ``at`` on.
 
     ``table``: int64[QUALITIES], to which their qualities are added.
     """
-    for k in range(length):
-        byte = raw[start + k]
-        atomic_add(table, np.int64(byte), 1)
-        atomic_add(depths.solid, at + k, is_quality(byte, MIN_QUALITY))
-        atomic_add(depths.absent, at + k, is_absent(byte))
+    add_one_by_one(start, at, length, raw, depths, table)
 
 
 # A CPU looks at 64 bases at once. Qualities that are levels are counted as bits of bytes; of a read with others, of
@@ -149,16 +155,6 @@ def add_lanes(some: Any, inside: Any, at: Any, depths: Any) -> None:
     while absent != np.uint64(0):
         depths.absent[np.uint64(at + lowest_bit(absent))] += 1
         absent &= absent - np.uint64(1)
-
-
-@shared
-def add_one_by_one(start: Any, at: Any, length: Any, raw: Any, depths: Any, work: Any) -> None:
-    """``add_bases`` where 64 at once would reach too far."""
-    for k in range(length):
-        byte = raw[np.uint64(start + k)]
-        depths.solid[np.uint64(at + k)] += is_quality(byte, MIN_QUALITY)
-        depths.absent[np.uint64(at + k)] += is_absent(byte)
-    look_up_qualities(start, length, raw, work)
 
 
 @shared
@@ -207,7 +203,7 @@ def add_piece(start: Any, at: Any, length: Any, raw: Any, depths: Any, known: An
 def _add_bases_cpu(start: Any, at: Any, length: Any, raw: Any, depths: Any, table: Any, known: Any, work: Any) -> None:
     room = whole_words(length)
     if start + room > raw.shape[0] or at + room > depths.solid.shape[0]:
-        add_one_by_one(start, at, length, raw, depths, work)
+        add_one_by_one(start, at, length, raw, depths, table)
         return
     while length > PIECE:
         add_piece(start, at, np.int64(PIECE), raw, depths, known, work)

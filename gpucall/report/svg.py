@@ -64,18 +64,16 @@ class Axis(NamedTuple):
 
     def share(self, value: float) -> float:
         """Where a value lies, 0 at the low end and 1 at the high end; values outside are put at the ends."""
-        if self.log:
-            low, high, value = math.log10(self.low), math.log10(self.high), math.log10(max(value, self.low))
-        else:
-            low, high = self.low, self.high
-        return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5
+        return self.shares([value])[0]
 
     def shares(self, values: Iterable[float]) -> list[float]:
         """``share`` of each."""
-        low, across = self.low, self.high - self.low
-        if self.log or across <= 0:
-            return [self.share(value) for value in values]
-        return [min(max((value - low) / across, 0.0), 1.0) for value in values]
+        low, high = self.low, self.high
+        if self.log:
+            values = [math.log10(max(value, low)) for value in values]
+            low, high = math.log10(low), math.log10(high)
+        across = high - low
+        return [min(max((value - low) / across, 0.0), 1.0) if across > 0 else 0.5 for value in values]
 
     def ticks(self, most: int) -> list[float]:
         """Values to mark."""

@@ -216,24 +216,14 @@ def _compare_block_cpu(
     number = np.int64(-1)
     if category >= 0 and not first:
         number = class_of(read, size, category, bad, cycles)
-    rest = length - first
     for done in range(0, size, WORD):
         some, expected = plain_bytes(raw, byte + done), plain_bytes(packed, place + done)
-        upper, lower = unlike_bits(some, expected, 0xF0), unlike_bits(some, expected, 0x0F)
-        unknown_upper, unknown_lower = masked_equal(some, 0xF0, 0xF0), masked_equal(some, 0x0F, 0x0F)
-        if rest < 2 * WORD:
-            uppers, lowers = half_lanes(rest)
-            upper, lower, unknown_upper, unknown_lower = (
-                upper & uppers,
-                lower & lowers,
-                unknown_upper & uppers,
-                unknown_lower & lowers,
-            )
-        rest -= 2 * WORD
+        uppers, lowers = half_lanes(length - first - 2 * done)
+        upper, lower = unlike_bits(some, expected, 0xF0) & uppers, unlike_bits(some, expected, 0x0F) & lowers
         found += np.int64(bits_in(upper) + bits_in(lower))
         if category >= 0:
-            upper |= unknown_upper
-            lower |= unknown_lower
+            upper |= masked_equal(some, 0xF0, 0xF0) & uppers
+            lower |= masked_equal(some, 0x0F, 0x0F) & lowers
             if number >= 0:
                 add_word(upper, bad.counters, number * CLASS_WIDTH + done)
                 add_word(lower, bad.counters, number * CLASS_WIDTH + HALF_WIDTH + done)
